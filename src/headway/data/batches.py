@@ -1,0 +1,32 @@
+"""The order of an epoch, and batches of texts of near-equal length."""
+
+import numpy as np
+import numpy.typing as npt
+
+from headway.core.seeding import generator
+
+Index = npt.NDArray[np.int64]
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> Index:
+    """Return a permutation of 0 .. n-1: a pure function of its arguments."""
+    return generator(seed, "epoch", epoch).permutation(n).astype(np.int64)
+
+
+def length_batches(lengths: npt.ArrayLike, order: Index, batch_size: int, *, window: int = 50) -> list[Index]:
+    """Cut ``order`` into batches that hold texts of near-equal length.
+
+    Windows of ``window`` batches are taken from ``order`` and sorted by length inside, so little is padded
+    while the batches still differ from epoch to epoch. The batches then come in the order in which their
+    first rows stand in ``order``, so that short and long ones are mixed: a pure function of the arguments.
+    Each batch is sorted by length, shortest first; only the last window may hold a batch that is not full.
+    """
+    assert batch_size > 0 and window > 0
+    sizes = np.asarray(lengths)
+    batches: list[Index] = []
+    for start in range(0, len(order), batch_size * window):
+        part = order[start : start + batch_size * window]
+        ranks = np.argsort(sizes[part], kind="stable")
+        cuts = [ranks[at : at + batch_size] for at in range(0, len(ranks), batch_size)]
+        batches += [part[cut] for cut in sorted(cuts, key=lambda cut: int(cut[0]))]
+    return batches

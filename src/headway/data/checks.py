@@ -1,0 +1,349 @@
+"""What is wrong with a labelled table: rows left out are counted, what cannot be learned from is refused."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from headway.core.errors import DataError, UsageError
+from headway.data.columns import Columns
+from headway.data.examples import Examples
+from headway.data.splits import duplicate_groups, same_text
+from headway.data.table import Table, counted, did_you_mean, listed, shorten
+
+EMPTY_TEXT = "empty text"
+MISSING_LABEL = "missing label"
+RARE_LABEL = "label seen only once"
+LEAST_ROWS = 20
+_LONG_TEXT = 100_000
+_SHOWN = 5
+_WHOLE = re.compile(r"-?\d+\.0+")
+_INVISIBLE = " \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff"
+_NULL_WORDS = {"nan", "na", "n/a", "none", "null", "<na>", "unknown", "#n/a"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checked:
+    """Examples that can be learned from, and an account of every row of the table that is not among them."""
+
+    examples: Examples
+    dropped: dict[str, int]  # reason -> rows
+    dropped_lines: dict[str, tuple[int, ...]]  # reason -> the first few source lines
+    duplicate_rows: int  # rows whose text stands earlier, under the same label
+    conflicting_rows: int  # rows whose text stands elsewhere under another label
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckedTest(Checked):
+    """A test table, and the training rows whose texts do not stand in it."""
+
+    training_kept: npt.NDArray[np.int64]
+    training_removed: int
+
+
+@dataclass(eq=False)
+class _Rows:
+    """The rows still in, while checking."""
+
+    table: Table
+    columns: Columns
+    texts: list[str]
+    labels: list[str]
+    index: npt.NDArray[np.int64]  # row in the table
+    dropped: dict[str, list[int]]  # reason -> rows of the table
+    notes: list[str]
+
+    def keep(self, mask: npt.NDArray[np.bool_], reason: str) -> None:
+        self.dropped[reason] = self.index[~mask].tolist()
+        self.texts = [text for text, kept in zip(self.texts, mask.tolist(), strict=True) if kept]
+        self.labels = [label for label, kept in zip(self.labels, mask.tolist(), strict=True) if kept]
+        self.index = self.index[mask]
+
+    def where(self, position: int) -> str:
+        return self.table.where(int(self.index[position]))
+
+    def first(self, label: str) -> str:
+        return self.where(self.labels.index(label))
+
+
+def check_examples(
+    table: Table, columns: Columns, *, drop_limit: float = 0.05, drop_rare: bool = False
+) -> Checked:
+    """Check a training table.
+
+    Rows without text or label are left out and counted. DataError is raised when they are more than
+    ``drop_limit`` (a share), when the labels look like numbers or identifiers, when a label has fewer than
+    two different texts (unless ``drop_rare`` leaves it out), when there is one label, or fewer than 20 rows.
+    """
+    rows = _usable(table, columns, drop_limit)
+    _require_rows(rows)
+    _refuse_numbers(rows)
+    _refuse_identifiers(rows)
+    groups = _settle_rare(rows, drop_rare)
+    _require_rows(rows)
+    if len(set(rows.labels)) < 2:
+        raise DataError(
+            f"all {len(rows.labels):,} rows have the label {shorten(rows.labels[0])!r}; two are needed",
+            where=f"{table.source}, column {columns.label!r}",
+            remedy="Add rows of another label, or choose another column with --label.",
+        )
+    rows.notes += _label_notes(rows)
+    names = tuple(sorted(set(rows.labels)))
+    return _account(rows, names, groups)
+
+
+def check_test(
+    table: Table, columns: Columns, names: tuple[str, ...], training: Examples, *, drop_limit: float = 0.05
+) -> CheckedTest:
+    """Check a test table against the labels and the texts of ``training``.
+
+    Training rows whose text stands in the test table too (up to case and white space) are to be left out:
+    ``training_kept`` holds the others. Raises DataError for a label that is not in ``names``, and where no
+    training row of a label would be left.
+    """
+    for name, option in ((columns.text, "--text"), (columns.label, "--label")):
+        table.require(name, option)
+    rows = _usable(table, columns, drop_limit)
+    known = set(names)
+    for position, label in enumerate(rows.labels):
+        if label not in known:
+            raise DataError(
+                f"the label {shorten(label)!r} is not among the training labels{did_you_mean(label, names)}",
+                where=rows.where(position),
+                remedy=f"Correct it, or add training rows. Training has: {listed(names)}.",
+            )
+    if not rows.texts:
+        raise DataError("no test row is left", where=table.source)
+    kept = _kept_training(rows, names, training)
+    removed = len(training) - len(kept)
+    if removed:
+        told = "is" if removed == 1 else "are"
+        rows.notes.append(
+            f"{counted(removed, 'training row')} whose text stands in the test table {told} left out"
+        )
+    absent = sorted(known - set(rows.labels))
+    if absent:
+        rows.notes.append(f"the test table has no row of {listed(tuple(absent), 5)}")
+    checked = _account(rows, names, duplicate_groups(rows.texts))
+    return CheckedTest(**vars(checked), training_kept=kept, training_removed=removed)
+
+
+def _account(rows: _Rows, names: tuple[str, ...], groups: npt.NDArray[np.int64]) -> Checked:
+    number = {name: position for position, name in enumerate(names)}
+    labels = np.fromiter((number[label] for label in rows.labels), np.int64, len(rows.labels))
+    examples = Examples(
+        texts=tuple(rows.texts),
+        labels=labels,
+        names=names,
+        lines=rows.table.lines[rows.index],
+        source=rows.table.source,
+        unit=rows.table.unit,
+    )
+    pairs, first = np.unique(np.stack([groups, labels], axis=1), axis=0, return_index=True)
+    duplicates = len(labels) - len(first)
+    contested = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
+    conflicting = np.flatnonzero(np.isin(groups, contested))
+    notes = [*rows.table.notes, *rows.notes, *_text_notes(rows, duplicates, conflicting)]
+    dropped = {reason: found for reason, found in rows.dropped.items() if found}
+    lines = rows.table.lines
+    return Checked(
+        examples=examples,
+        dropped={reason: len(found) for reason, found in dropped.items()},
+        dropped_lines={reason: tuple(lines[found[:_SHOWN]].tolist()) for reason, found in dropped.items()},
+        duplicate_rows=duplicates,
+        conflicting_rows=len(conflicting),
+        notes=tuple(notes),
+    )
+
+
+# Rows without a text or a label
+
+
+def _usable(table: Table, columns: Columns, drop_limit: float) -> _Rows:
+    """Take the rows that have a text and a label; raises DataError when too many have not."""
+    if not 0 <= drop_limit <= 1:
+        raise UsageError(f"must be a share from 0 to 1, not {drop_limit}", where="--drop-limit")
+    texts = [text or "" for text in table.texts(columns.text)]
+    raw = [label or "" for label in table.texts(columns.label)]
+    labels = [label.strip() for label in raw]
+    rows = _Rows(table, columns, texts, labels, np.arange(len(table), dtype=np.int64), {}, [])
+    rows.keep(np.fromiter((bool(text.strip(_INVISIBLE)) for text in texts), np.bool_, len(texts)), EMPTY_TEXT)
+    rows.keep(np.fromiter(map(bool, rows.labels), np.bool_, len(rows.labels)), MISSING_LABEL)
+    spaced = sum(label != bare for label, bare in zip(raw, labels, strict=True) if bare)
+    if spaced:
+        rows.notes.append(f"spaces around the label are ignored in {counted(spaced, 'row')}")
+    _refuse_dropped(rows, drop_limit)
+    if rows.labels and all(map(_WHOLE.fullmatch, set(rows.labels))):
+        # pandas turns a column of integers with a gap into floats.
+        rows.labels = [label.split(".")[0] for label in rows.labels]
+        rows.notes.append(f"labels such as {shorten(labels[rows.index[0]])!r} are read as {rows.labels[0]!r}")
+    for reason, found in rows.dropped.items():
+        if found:
+            told = f"{counted(len(found), 'row')} with {_article(reason)} left out"
+            rows.notes.append(f"{told} ({_lines(table, found)})")
+    return rows
+
+
+def _refuse_dropped(rows: _Rows, drop_limit: float) -> None:
+    table = rows.table
+    lost = sum(map(len, rows.dropped.values()))
+    if lost <= drop_limit * len(table):
+        return
+    told = "; ".join(
+        f"{len(found):,} with {_article(reason)} ({_lines(table, found)})"
+        for reason, found in rows.dropped.items()
+        if found
+    )
+    raise DataError(
+        f"{lost:,} of {len(table):,} rows ({lost / len(table):.1%}) cannot be used: {told}",
+        where=f"{table.source}, columns {rows.columns.text!r} and {rows.columns.label!r}",
+        remedy=f"Fill or remove them, or allow more to be left out with --drop-limit (now {drop_limit:g}).",
+    )
+
+
+def _article(reason: str) -> str:
+    return {EMPTY_TEXT: "an empty text", MISSING_LABEL: "a missing label"}.get(reason, f"a {reason}")
+
+
+def _lines(table: Table, found: list[int]) -> str:
+    shown = ", ".join(str(line) for line in table.lines[found[:_SHOWN]].tolist())
+    unit = table.unit if len(found) == 1 else f"{table.unit}s"
+    return f"{unit} {shown}, …" if len(found) > _SHOWN else f"{unit} {shown}"
+
+
+def _require_rows(rows: _Rows) -> None:
+    if len(rows.texts) < LEAST_ROWS:
+        raise DataError(
+            f"{counted(len(rows.texts), 'usable row')}; at least {LEAST_ROWS} are needed",
+            where=rows.table.source,
+            remedy="Label more texts; some hundreds are better.",
+        )
+
+
+# Labels that are none
+
+
+def _refuse_numbers(rows: _Rows) -> None:
+    """Refuse a label column that holds measurements: many decimals, or many integers that are no codes."""
+    distinct = Counter(rows.labels)
+    if len(distinct) <= 20:
+        return
+    try:
+        values = [float(label) for label in distinct]
+    except ValueError:
+        return
+    whole = all(value.is_integer() for value in values)
+    codes = whole and max(values) - min(values) + 1 == len(values)  # 0 .. C-1 without a gap
+    if whole and (codes or float(np.median(list(distinct.values()))) >= 3):
+        return
+    raise DataError(
+        f"the label looks like a number: {len(distinct):,} different values"
+        f" from {min(values):g} to {max(values):g}",
+        where=f"{rows.table.source}, column {rows.columns.label!r}",
+        remedy="headway fit learns classes: put the numbers into bins, or choose another column (--label).",
+    )
+
+
+def _refuse_identifiers(rows: _Rows) -> None:
+    distinct = set(rows.labels)
+    if len(distinct) < 0.8 * len(rows.labels):
+        return
+    mean = sum(map(len, distinct)) / len(distinct)
+    kind = "a text" if mean > 40 else "an identifier"
+    swapped = " (or did you swap --text and --label?)" if mean > 40 else ""
+    raise DataError(
+        f"the label looks like {kind}: {len(distinct):,} different values in {len(rows.labels):,} rows,"
+        f" such as {shorten(rows.labels[0])!r}",
+        where=f"{rows.table.source}, column {rows.columns.label!r}",
+        remedy=f"Choose another column with --label{swapped}.",
+    )
+
+
+def _settle_rare(rows: _Rows, drop_rare: bool) -> npt.NDArray[np.int64]:
+    """Refuse, or leave out, labels that fewer than two different texts have; return the duplicate groups."""
+    groups = duplicate_groups(rows.texts)
+    texts_of: dict[str, set[int]] = {}
+    for label, group in zip(rows.labels, groups.tolist(), strict=True):
+        texts_of.setdefault(label, set()).add(group)
+    rare = sorted(label for label, found in texts_of.items() if len(found) < 2)
+    if not rare:
+        return groups
+    if not drop_rare:
+        name = rare[0]
+        times = rows.labels.count(name)
+        told = (
+            "stands on one row only"
+            if times == 1
+            else f"stands on {times} rows, but with one and the same text"
+        )
+        others = f" (so do {len(rare) - 1:,} more: {listed(tuple(rare[1:]), 4)})" if len(rare) > 1 else ""
+        raise DataError(
+            f"the label {shorten(name)!r} {told}{others}; it needs one text to learn from and one to test on",
+            where=rows.first(name),
+            remedy="Add rows, merge the label into another, or leave such rows out with --drop-rare.",
+        )
+    mask = ~np.isin(np.asarray(rows.labels, dtype=object), rare)
+    rows.keep(mask, RARE_LABEL)
+    found = rows.dropped[RARE_LABEL]
+    rows.notes.append(
+        f"{counted(len(rare), 'label')} with fewer than two texts left out ({listed(tuple(rare), 5)}):"
+        f" {counted(len(found), 'row')} ({_lines(rows.table, found)})"
+    )
+    return groups[mask]
+
+
+# What is said, and stops nothing
+
+
+def _label_notes(rows: _Rows) -> list[str]:
+    counts = Counter(rows.labels)
+    notes = []
+    alike: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        alike.setdefault(same_text(name), []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            told = " and ".join(f"{name!r} ({counted(counts[name], 'row')})" for name in group)
+            notes.append(f"labels that are nearly the same are taken as different: {told}")
+    for name in sorted(counts):
+        if name.lower() in _NULL_WORDS:
+            notes.append(
+                f"{name!r} is taken as a label ({counted(counts[name], 'row')}), not as a missing one"
+            )
+    median = float(np.median(list(counts.values())))
+    if median < 5:
+        notes.append(f"few rows per label: {len(counts):,} labels, a median of {median:g} rows each")
+    return notes
+
+
+def _text_notes(rows: _Rows, duplicates: int, conflicting: npt.NDArray[np.int64]) -> Iterable[str]:
+    if duplicates:
+        told = "row repeats" if duplicates == 1 else "rows repeat"
+        yield f"{duplicates:,} {told} an earlier text under the same label (kept, never split between parts)"
+    if len(conflicting):
+        found = rows.index[conflicting].tolist()
+        where = _lines(rows.table, found)
+        yield f"{len(found):,} rows have a text that stands under more than one label ({where})"
+    lengths = [len(text) for text in rows.texts]
+    longest = max(range(len(lengths)), key=lengths.__getitem__)
+    if lengths[longest] > _LONG_TEXT:
+        line = rows.table.lines[rows.index[longest]]
+        yield f"the longest text has {lengths[longest]:,} characters ({rows.table.unit} {line})"
+
+
+def _kept_training(rows: _Rows, names: tuple[str, ...], training: Examples) -> npt.NDArray[np.int64]:
+    tested = set(map(same_text, rows.texts))
+    kept = np.fromiter((same_text(text) not in tested for text in training.texts), np.bool_, len(training))
+    left = np.bincount(training.labels[kept], minlength=len(names))
+    if not left.all():
+        name = names[int(np.argmin(left))]
+        raise DataError(
+            f"every training text of the label {shorten(name)!r} stands in the test table too",
+            where=rows.table.source,
+            remedy="Give a test table of other texts, or leave --test out: rows are then held out for you.",
+        )
+    return np.flatnonzero(kept)
