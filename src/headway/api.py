@@ -1,0 +1,293 @@
+"""What Python users call, and what the command line calls: ``fit`` and ``load``."""
+
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import headway
+from headway.bundle.run import PREDICTIONS_FILE, RECORD_FILE, REPORT_FILE, Run
+from headway.core import device as machine
+from headway.core.errors import FetchError, RunError, UsageError
+from headway.core.files import disk_errors, write_json, write_text
+from headway.core.progress import Progress, Silent
+from headway.core.times import parse_seconds
+
+if TYPE_CHECKING:
+    from headway.bundle.record import DataFacts, RunRecord
+    from headway.ladder.climb import Ascent
+    from headway.ladder.plan import Plan
+    from headway.ladder.rows import Rows
+    from headway.ladder.rungs import Rung
+    from headway.weights.catalog import Entry
+
+__all__ = ["Run", "fit", "load"]
+
+METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
+
+
+def load(folder: str | Path) -> Run:
+    """Open a run folder. Raises RunError when it is missing, unfinished, damaged or of a later version."""
+    return Run.open(folder)
+
+
+def fit(
+    data: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    test: Any | None = None,
+    metric: str | None = None,
+    rungs: str | Sequence[str] | None = None,
+    budget: str | float = "10m",
+    tolerance: float = 1.0,
+    seed: int = 0,
+    out: str | Path | None = None,
+    fetch: bool | Callable[["Entry"], bool] | None = None,
+    refit: bool = True,
+    device: str | None = None,
+    max_rows: int = 100_000,
+    drop_limit: float = 5.0,
+    drop_rare: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Climb the ladder on a table of texts and labels and return the finished run.
+
+    Arguments:
+        data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
+        text, label: the columns; inferred and said when left out.
+        metric: "accuracy" or "macro-f1"; by the class balance when left out.
+        rungs: names, or "all"; those whose estimates fit ``budget`` when left out.
+        budget: seconds, or "90s", "5m", "1h", for all rungs together.
+        tolerance: points (of 100) by which a cheaper rung that ships may be worse.
+        out: the run folder; beside nothing else, ``<data>-run`` in the working folder.
+        fetch: whether to fetch missing weights: True, False (never open a connection), or a function that is asked;
+            None skips the rungs that need them and says how to fetch.
+        refit: train the rung that ships again on all rows.
+        max_rows: a stratified sample of this many rows is used when there are more.
+        drop_limit: percent of the rows that may lack a text or a label.
+
+    Raises HeadwayError: DataError, UsageError, WeightsError, FetchError, ResourceError, TrainingError, RunError.
+    """
+    from headway.ladder.climb import climb
+    from headway.ladder.intake import Intake, take_in
+    from headway.ladder.plan import choose_rungs
+    from headway.ladder.rungs import text_rungs
+
+    started = time.monotonic()
+    progress = progress or Silent()
+    options = {key: value for key, value in locals().items() if key in fit.__kwdefaults__}
+    if tolerance < 0:
+        raise UsageError(f"must be 0 or more points, not {tolerance}", where="--tolerance")
+    if metric is not None and metric.lower() not in METRIC_NAMES:
+        raise UsageError(f"unknown metric {metric!r}", where="--metric", remedy="Known: accuracy, macro-f1.")
+    ladder = text_rungs(device)
+    asked = choose_rungs(rungs, [rung.name for rung in ladder])
+    seconds = parse_seconds(budget)
+    folder = _run_folder(data, out)
+
+    intake = Intake(
+        data=data,
+        test=test,
+        text=text,
+        label=label,
+        drop_limit=drop_limit / 100,
+        drop_rare=drop_rare,
+        max_rows=max_rows,
+        seed=seed,
+    )
+    rows, facts = take_in(intake, progress)
+    chosen = [rung for rung in ladder if asked is None or rung.name in asked]
+    plan = _plan(facts, metric, tolerance, seconds, asked, refit, device, seed, rows)
+    progress.say(f"  {plan.metric_why}")
+    with disk_errors(folder):
+        folder.mkdir(parents=True)
+    try:
+        missing = _missing_weights(chosen, fetch, progress)
+        plan.save(folder)
+        ascent = climb(rows, chosen, plan, folder, progress, missing)
+        command = _command(data, options)
+        record = _conclude(ascent, rows, facts, plan, folder, progress, command, started)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing half-written; an interrupted climb does conclude
+        raise
+    return Run(folder, record)
+
+
+def _conclude(
+    ascent: "Ascent",
+    rows: "Rows",
+    facts: "DataFacts",
+    plan: "Plan",
+    folder: Path,
+    progress: Progress,
+    command: str,
+    started: float,
+) -> "RunRecord":
+    """Compare, decide, refit what ships, and write predictions, report and record; the record comes last."""
+    from headway.bundle.record import FORMAT, RunRecord
+    from headway.ladder.climb import refit
+    from headway.ladder.summary import compare_rungs, predictions_csv, rung_records, shipped_details
+    from headway.ladder.verdict import decide
+    from headway.report.page import render
+
+    comparison = compare_rungs(ascent, rows, plan.metric, plan.seed)
+    if comparison is None and ascent.interrupted:
+        raise KeyboardInterrupt
+    rungs = rung_records(ascent, comparison)
+    verdict = decide(comparison, rungs, metric_why=plan.metric_why, split=rows.kind, tolerance=plan.tolerance)
+    shipped = next(step for step in ascent.measured if step.rung.name == verdict.ships)
+    refitted = plan.refit and not ascent.interrupted
+    if refitted:
+        progress.say(f"Training {shipped.rung.title} again on all {len(rows.examples):,} rows")
+        refit(shipped, rows, plan, folder, progress)
+    assert shipped.measured is not None
+    confusion, classes, errors, calibration = shipped_details(shipped.measured, rows)
+    record = RunRecord(
+        format=FORMAT,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        seed=plan.seed,
+        machine={
+            "processor": machine.processor(),
+            "cores": str(machine.cores()),
+            "threads": str(plan.threads),
+            "device": plan.device,
+        },
+        versions=plan.versions,
+        data=facts,
+        rungs=rungs,
+        verdict=verdict,
+        refitted=refitted,
+        confusion=confusion,
+        classes=classes,
+        errors=errors,
+        calibration_error=calibration,
+        seconds=time.monotonic() - started,
+    )
+    write_text(folder / PREDICTIONS_FILE, predictions_csv(ascent, rows))
+    write_text(folder / REPORT_FILE, render(record))
+    write_json(folder / RECORD_FILE, record.to_dict())
+    return record
+
+
+def _plan(
+    facts: "DataFacts",
+    metric: str | None,
+    tolerance: float,
+    budget: float,
+    rungs: tuple[str, ...] | None,
+    refit: bool,
+    device: str | None,
+    seed: int,
+    rows: "Rows",
+) -> "Plan":
+    from headway.ladder.comparison import choose_metric
+    from headway.ladder.plan import Plan
+
+    name, why = choose_metric(facts.labels, None if metric is None else METRIC_NAMES[metric.lower()])
+    return Plan(
+        seed=seed,
+        metric=name,
+        metric_why=why,
+        tolerance=tolerance / 100,
+        budget_seconds=budget,
+        rungs=rungs,
+        refit=refit,
+        device=device or "fastest",
+        threads=machine.cores(),
+        split=rows.words,
+        data_sha256=facts.sha256,
+        versions=installed_versions(),
+    )
+
+
+def _missing_weights(
+    rungs: Sequence["Rung"], fetch: bool | Callable[["Entry"], bool] | None, progress: Progress
+) -> dict[str, str]:
+    """Fetch what may be fetched; return catalog name -> why not, for weights that stay missing."""
+    needs = dict.fromkeys(need for rung in rungs for need in rung.needs)
+    if not needs:
+        return {}
+    from headway.weights import cache, catalog
+
+    missing: dict[str, str] = {}
+    for name in needs:
+        entry = catalog.find(name)
+        if cache.is_cached(entry):
+            continue
+        command = f"headway zoo fetch {name}"
+        if not (fetch(entry) if callable(fetch) else fetch):
+            missing[name] = f"its weights are not cached ({entry.summary}); fetch them with: {command}"
+            progress.say(f"  {entry.title} is not cached ({entry.summary}); its rungs are skipped.")
+            progress.say(f"  Fetch it with: {command}")
+            continue
+        try:
+            cache.fetch(entry, progress)
+        except FetchError as error:
+            missing[name] = f"its weights could not be fetched; try: {command}"
+            progress.say(f"  {error}")
+    return missing
+
+
+def _run_folder(data: Any, out: str | Path | None) -> Path:
+    """Return the folder to make. One that the user names must not exist; a default name is numbered until free."""
+    if out is not None:
+        folder = Path(out)
+        if folder.exists():
+            raise RunError(
+                "already exists",
+                where=str(folder),
+                remedy="Choose another --out, or remove it: nothing is overwritten.",
+            )
+        return folder
+    stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
+    names = [f"{stem}-run", *(f"{stem}-run-{number}" for number in range(2, 10_000))]
+    return next(Path(name) for name in names if not Path(name).exists())
+
+
+def _command(data: Any, options: dict[str, Any]) -> str:
+    """Return the command line that makes the same run."""
+    words = ["headway", "fit", str(data) if isinstance(data, str | Path) else "DATA"]
+    for name, value in options.items():
+        default = fit.__kwdefaults__[name]
+        if name in {"progress", "fetch", "out"} or value == default:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(option if value else f"--no-{name}")
+        else:
+            words += [
+                option,
+                value
+                if isinstance(value, str)
+                else ",".join(value)
+                if isinstance(value, list | tuple)
+                else str(value),
+            ]
+    return shlex.join(words)
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Headway, Python and what the results depend on."""
+    import platform
+
+    found = {"headway": headway.__version__, "python": platform.python_version()}
+    for package in (
+        "torch",
+        "numpy",
+        "scikit-learn",
+        "tokenizers",
+        "safetensors",
+        "polars",
+        "huggingface-hub",
+    ):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,75 @@
+"""Predictors on disk: a folder each, with `predictor.json` naming its kind and its temperature."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headway.core.errors import RunError
+from headway.core.files import read_json, write_json
+from headway.metrics.calibration import tempered
+
+if TYPE_CHECKING:
+    from headway.models.base import Predictor
+
+# kind -> where its class is; imported only when such a predictor is loaded, so that n-grams need no torch
+KINDS = {
+    "majority": "headway.models.majority:Majority",
+    "bag": "headway.models.bag:Bag",
+    "frozen": "headway.tasks.frozen:FrozenClassifier",
+    "finetuned": "headway.tasks.finetuned:FineTunedClassifier",
+}
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A predictor and the temperature that its held-out rows gave: p proportional to p^(1/temperature)."""
+
+    predictor: "Predictor"
+    temperature: float
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names, in the order of the columns."""
+        return self.predictor.labels
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Return calibrated probabilities [B, C]; the ranking of the classes is the predictor's own."""
+        return tempered(log_probabilities(self.predictor.probabilities(texts)), self.temperature)
+
+
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities [B, C], finite also where a probability is 0."""
+    logs: np.ndarray = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    return logs
+
+
+def save_predictor(predictor: "Predictor", folder: Path, temperature: float = 1.0) -> None:
+    """Write the predictor's own files and `predictor.json` into an existing empty folder."""
+    predictor.save(folder)
+    write_json(
+        folder / "predictor.json", {"format": FORMAT, "kind": predictor.kind, "temperature": temperature}
+    )
+
+
+def load_predictor(folder: Path) -> Calibrated:
+    """Load the predictor in a folder; raises RunError when there is none, or one of a later version."""
+    if not (folder / "predictor.json").is_file():
+        raise RunError("holds no predictor", where=str(folder))
+    stored = read_json(folder / "predictor.json")
+    try:
+        kind, temperature, version = stored["kind"], float(stored["temperature"]), stored["format"]
+        module, name = KINDS[kind].split(":")
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"is damaged or of a later version: {json.dumps(stored)[:200]}", where=str(folder)
+        ) from error
+    if version != FORMAT:
+        raise RunError(f"has format {version}, this version reads {FORMAT}", where=str(folder))
+    kind_class: type[Predictor] = getattr(import_module(module), name)
+    return Calibrated(kind_class.load(folder), temperature)

@@ -1,0 +1,1 @@
+"""The command line: one file per command; parses and prints, no more."""

@@ -1,0 +1,203 @@
+"""What a terminal shows: progress while a run goes on, the ladder and the verdict when it is done."""
+
+import json
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from headway.core.files import human_bytes
+from headway.core.progress import Progress, Silent
+from headway.core.times import human_seconds
+from headway.ladder.comparison import METRIC_TITLES
+from headway.ladder.wording import percent, score_words, signed_points, span
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from headway.bundle.record import Difference, RungRecord, RunRecord
+    from headway.bundle.run import Run
+
+LINE_SECONDS = 15.0  # without a terminal, long work says one line in this time
+
+
+@contextmanager
+def watcher(quiet: bool) -> Iterator[Progress]:
+    """Yield what shows progress on standard error: nothing, a live bar on a terminal, or plain lines."""
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        with _bars() as bars:
+            yield LiveBar(bars)
+    else:
+        yield PlainLines()
+
+
+def _bars() -> "Bars":
+    """Make the live display: name, bar, count, figure, time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}  {task.fields[speed]}  {task.fields[note]}"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+class LiveBar:
+    """One bar for the stretch in work; lines that stay are printed above it."""
+
+    def __init__(self, bars: "Bars") -> None:
+        self.bars = bars
+        self.task: Any = None
+        self.started = 0.0
+        self.done = 0
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        self.bars.console.print(text, markup=False, highlight=False)
+
+    def begin(self, name: str, total: int, unit: str) -> None:
+        """Show a new bar in the place of the one before."""
+        self.end()
+        self.started, self.done = time.monotonic(), 0
+        self.task = self.bars.add_task(name, total=total, unit=unit, speed="", note="")
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Move the bar on."""
+        if self.task is None:
+            return
+        self.done += count
+        speed = f"{self.done / max(time.monotonic() - self.started, 1e-9):,.1f}/s"
+        self.bars.update(self.task, advance=count, note=note, speed=speed)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self.task is not None:
+            self.bars.remove_task(self.task)
+            self.task = None
+
+
+class PlainLines:
+    """Lines for a log: what is said, and now and then how far long work has come."""
+
+    def __init__(self) -> None:
+        self.name, self.unit, self.total, self.done = "", "", 0, 0
+        self.started = self.said = 0.0
+
+    def say(self, text: str) -> None:
+        """Print the line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def begin(self, name: str, total: int, unit: str) -> None:
+        """Remember what is in work."""
+        self.name, self.unit, self.total, self.done = name, unit, total, 0
+        self.started = self.said = time.monotonic()
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Say how far it is, when the last line is long enough ago."""
+        self.done += count
+        now = time.monotonic()
+        if now - self.said < LINE_SECONDS or not self.done:
+            return
+        self.said = now
+        left = (now - self.started) / self.done * max(self.total - self.done, 0)
+        figure = f", {note}" if note else ""
+        self.say(f"  {self.name}: {self.done}/{self.total} {self.unit}{figure}, {human_seconds(left)} left")
+
+    def end(self) -> None:
+        """Forget it."""
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_ladder(record: "RunRecord") -> None:
+    """Print the ladder as a table, the rungs that were not measured below it."""
+    metric = record.verdict.metric
+    other = next(name for name in METRIC_TITLES if name != metric)
+    header = [
+        "",
+        "rung",
+        f"{METRIC_TITLES[metric]} (95 %)",
+        METRIC_TITLES[other],
+        "against the best cheaper rung",
+    ]
+    lines = [[*header, "training", "one text", "size"]]
+    for rung in record.rungs:
+        if rung.scores is not None:
+            lines.append(_cells(rung, metric, other, ships=rung.name == record.verdict.ships))
+    print()
+    _print_table(lines)
+    for rung in record.rungs:
+        if rung.scores is None:
+            print(f"  {rung.title}: {rung.status}; {rung.reason}")
+
+
+def _cells(rung: "RungRecord", metric: str, other: str, *, ships: bool) -> list[str]:
+    assert rung.scores is not None and rung.train_seconds is not None
+    return [
+        ">" if ships else "",
+        rung.title,
+        score_words(rung.scores[metric]),
+        percent(rung.scores[other].value),
+        _versus(rung.versus) if rung.versus else "",
+        human_seconds(rung.train_seconds),
+        f"{rung.latency_ms:.2g} ms"
+        if rung.latency_ms is not None and rung.latency_ms < 9.95
+        else f"{rung.latency_ms:.0f} ms",
+        human_bytes(rung.size_bytes or 0),
+    ]
+
+
+def _versus(difference: "Difference") -> str:
+    shown = "p < 0.001" if difference.p < 0.001 else f"p = {difference.p:.3f}"
+    interval = span(difference.low, difference.high)
+    return f"{signed_points(difference.value)} ({interval}), {shown}"
+
+
+def _print_table(lines: list[list[str]]) -> None:
+    """Print rows of cells in aligned columns; the first row is the header."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_verdict(record: "RunRecord") -> None:
+    """Print what ships and why, and what is not decided."""
+    print()
+    _print_wrapped(record.verdict.sentence)
+    for sentence in record.verdict.undecided:
+        _print_wrapped(sentence)
+
+
+def _print_wrapped(text: str) -> None:
+    print(textwrap.fill(text, width=min(100, shutil.get_terminal_size((100, 24)).columns)))
+
+
+def print_facts(run: "Run") -> None:
+    """Print a run's data and files."""
+    record, data = run.record, run.record.data
+    dropped = "".join(f", {count:,} left out ({reason})" for reason, count in data.dropped.items())
+    print(f"\nData     {data.source}: {data.rows_read:,} rows{dropped}; {data.split}")
+    print(f"Labels   {', '.join(f'{label.name} {label.rows:,}' for label in data.labels[:12])}", end="")
+    print(f" and {len(data.labels) - 12} more" if len(data.labels) > 12 else "")
+    print(
+        f"Made     {record.created} with seed {record.seed} in {human_seconds(record.seconds)}: {record.command}"
+    )
+    print(f"Report   {run.report}")
+    for rung in record.rungs:
+        if rung.status == "measured":
+            opens = f"; {rung.opens_with}" if rung.opens_with else ""
+            print(f"Rung     {rung.name}: {run.folder / 'rungs' / rung.name}{opens}")

@@ -1,0 +1,28 @@
+"""`headway doctor`: what is installed, what this machine has, what is cached."""
+
+import typer
+
+
+def doctor() -> None:
+    """Print what is installed, the machine's threads and arithmetic, and the cached weights."""
+    from headway.api import installed_versions
+    from headway.core import device
+    from headway.core.files import folder_size, human_bytes
+    from headway.weights import cache, catalog
+
+    for name, version in installed_versions().items():
+        typer.echo(f"{name:16} {version}")
+    typer.echo(f"{'processor':16} {device.processor()}, {device.cores()} cores")
+    typer.echo(f"{'memory free':16} {human_bytes(device.available_memory())}")
+    for fact, value in device.arithmetic().items():
+        typer.echo(f"{fact:16} {value}")
+    folder = cache.cache_folder()
+    held = human_bytes(folder_size(folder)) if folder.exists() else "empty"
+    typer.echo(f"{'cache':16} {folder} ({held})")
+    for entry in catalog.CATALOG.values():
+        state = (
+            "cached"
+            if cache.is_cached(entry)
+            else f"not cached; fetch it with: headway zoo fetch {entry.name}"
+        )
+        typer.echo(f"{'weights':16} {entry.name}: {state}")

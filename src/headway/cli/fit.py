@@ -1,0 +1,111 @@
+"""`headway fit`: climb the ladder on a table of texts and labels."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from headway.bundle.run import Run
+    from headway.weights.catalog import Entry
+
+
+def fit(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")],
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="accuracy or macro-f1. [by class balance]")] = None,
+    rungs: Annotated[
+        str | None,
+        typer.Option(help="majority,ngrams,frozen,finetuned or all, whatever they cost. [those that fit]"),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option(metavar="TIME", help="Time for all rungs together: 90s, 5m, 1h.")
+    ] = "10m",
+    tolerance: Annotated[
+        float,
+        typer.Option(metavar="POINTS", help="A cheaper rung ships if surely less than this much worse."),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder. [DATA-run]")] = None,
+    fetch: Annotated[
+        bool | None, typer.Option("--fetch/--offline", help="Fetch missing weights, or never. [ask]")
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", help="Train what ships again on all rows.")
+    ] = True,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [fastest]")] = None,
+    max_rows: Annotated[
+        int, typer.Option(metavar="N", min=100, help="Learn from at most this many rows; the rest is said.")
+    ] = 100_000,
+    drop_limit: Annotated[
+        float, typer.Option(metavar="PERCENT", help="Stop when more rows than this have no text or label.")
+    ] = 5.0,
+    drop_rare: Annotated[
+        bool, typer.Option("--drop-rare", help="Leave out labels that are seen once.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")] = False,
+) -> None:
+    """Try the ladder on labelled texts and keep the smallest model that is really good."""
+    from headway import api
+    from headway.cli import display
+
+    with display.watcher(quiet=quiet or json) as progress:
+        run = api.fit(
+            data,
+            text=text,
+            label=label,
+            test=test,
+            metric=metric,
+            rungs=rungs,
+            budget=budget,
+            tolerance=tolerance,
+            seed=seed,
+            out=out,
+            fetch=_asker() if fetch is None else fetch,
+            refit=refit,
+            device=device,
+            max_rows=max_rows,
+            drop_limit=drop_limit,
+            drop_rare=drop_rare,
+            progress=progress,
+        )
+    if json:
+        display.print_json(run.record.to_dict())
+    else:
+        _print_result(run)
+    if any(rung.status == "interrupted" for rung in run.record.rungs):
+        raise typer.Exit(130)
+
+
+def _asker() -> "Callable[[Entry], bool] | None":
+    """Return a question for the terminal, or None where nobody can answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(entry: "Entry") -> bool:
+        from headway.core.files import human_bytes
+
+        question = f"Fetch {entry.title} ({human_bytes(entry.size)}, {entry.licence})?"
+        return typer.confirm(question, default=True, err=True)
+
+    return ask
+
+
+def _print_result(run: "Run") -> None:
+    from headway.cli import display
+
+    display.print_ladder(run.record)
+    display.print_verdict(run.record)
+    typer.echo(f"\nReport:  {run.report}")
+    typer.echo(f'Use it:  headway predict {run.folder} "some text"')

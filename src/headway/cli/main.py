@@ -1,0 +1,55 @@
+"""The `headway` command and what all its commands share: how errors and interruptions end."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+import headway
+from headway.cli import doctor, fit, predict, show, zoo
+from headway.core.errors import HeadwayError
+
+app = typer.Typer(
+    name="headway",
+    help="The smallest model that is really good on your labelled texts, with the proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("fit")(fit.fit)
+app.command("predict")(predict.predict)
+app.command("show")(show.show)
+app.add_typer(zoo.app, name="zoo")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"headway {headway.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 a Headway error, 2 wrong usage, 130 interrupted."""
+    try:
+        app()
+    except HeadwayError as error:
+        sys.stdout.flush()
+        print(f"headway: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        sys.stderr.close()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        print("headway: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,112 @@
+"""From the user's files to the rows of a run, and everything that is to be said about them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headway.bundle.record import DataFacts, LabelFacts
+from headway.core.files import sha256_file
+from headway.core.progress import Progress
+from headway.data.checks import Checked, check_examples, check_test
+from headway.data.columns import Columns, choose_columns
+from headway.data.examples import Examples
+from headway.data.readers import read_table
+from headway.data.splits import duplicate_groups, stratified_sample
+from headway.data.table import Table
+from headway.ladder.rows import Rows, join_test, part_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """What the user brings and how it is to be read."""
+
+    data: Any  # a path or a data frame
+    test: Any | None = None
+    text: str | None = None
+    label: str | None = None
+    drop_limit: float = 0.05  # share of the rows that may have no text or label
+    drop_rare: bool = False
+    max_rows: int = 100_000
+    seed: int = 0
+
+
+def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
+    """Read, check and part the user's rows; say each note aloud. Raises DataError, UsageError, ResourceError."""
+    table = read_table(intake.data)
+    columns = choose_columns(table, intake.text, intake.label)
+    progress.say(f"{table.source}: {len(table):,} rows; {columns.why}")
+    checked = check_examples(table, columns, drop_limit=intake.drop_limit, drop_rare=intake.drop_rare)
+    notes = list(checked.notes)
+    dropped = Counter(checked.dropped)
+    test_source = None
+    if intake.test is None:
+        examples = _at_most(checked.examples, intake, notes)
+        rows = part_rows(examples, intake.seed)
+    else:
+        test_table = read_table(intake.test)
+        test_source = test_table.source
+        tested = check_test(
+            test_table, columns, checked.examples.names, checked.examples, drop_limit=intake.drop_limit
+        )
+        notes += [f"{test_source}: {note}" for note in tested.notes]
+        dropped["also in the test file"] += tested.training_removed
+        dropped.update({f"{reason} in the test file": count for reason, count in tested.dropped.items()})
+        training = _at_most(checked.examples.take(tested.training_kept), intake, notes)
+        rows = join_test(training, tested.examples)
+    for note in notes:
+        progress.say(f"  {note}")
+    progress.say(f"  {rows.words}")
+    return rows, _facts(intake, table, columns, checked, rows, notes, +dropped, test_source)
+
+
+def _at_most(examples: Examples, intake: Intake, notes: list[str]) -> Examples:
+    """Return a stratified sample of the examples when they are more than ``max_rows``, and say so."""
+    if len(examples) <= intake.max_rows:
+        return examples
+    groups = duplicate_groups(examples.texts)
+    chosen = stratified_sample(examples.labels, groups, intake.max_rows, intake.seed)
+    notes.append(
+        f"a stratified sample of {len(chosen):,} of the {len(examples):,} rows is used; --max-rows changes that"
+    )
+    return examples.take(chosen)
+
+
+def _facts(
+    intake: Intake,
+    table: Table,
+    columns: Columns,
+    checked: Checked,
+    rows: Rows,
+    notes: list[str],
+    dropped: Counter[str],
+    test_source: str | None,
+) -> DataFacts:
+    examples = rows.examples
+    lengths = np.array([len(text) for text in examples.texts])
+    counts = np.bincount(examples.labels, minlength=len(examples.names))
+    is_file = isinstance(intake.data, str | Path)
+    return DataFacts(
+        source=table.source,
+        sha256=sha256_file(Path(intake.data)) if is_file else None,
+        test_source=test_source,
+        text_column=columns.text,
+        label_column=columns.label,
+        rows_read=len(table),
+        rows_used=len(examples),
+        dropped=dict(dropped),
+        duplicate_rows=checked.duplicate_rows,
+        conflicting_rows=checked.conflicting_rows,
+        labels=tuple(
+            LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
+        ),
+        characters_median=int(np.median(lengths)),
+        characters_p95=int(np.quantile(lengths, 0.95)),
+        characters_max=int(lengths.max()),
+        split=rows.words,
+        training_rows=len(rows.parts[0].train),
+        held_out_rows=len(rows.held_out),
+        notes=tuple(notes),
+    )

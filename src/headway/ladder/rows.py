@@ -1,0 +1,55 @@
+"""The rows of a run and how they are parted: which are learned from and which are held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from headway.data.examples import Examples
+from headway.data.splits import deal, duplicate_groups, holdout
+
+FOLDS = 5
+FOLDS_BELOW = 1000  # with fewer rows and no test file, every row is held out once
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training and the rows held out from it, as positions in the examples."""
+
+    train: np.ndarray
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All examples and their parts; the held-out rows of the parts do not overlap."""
+
+    examples: Examples
+    parts: tuple[Part, ...]
+    kind: str  # "holdout" | "folds" | "test file"
+    words: str
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """The held-out positions of all parts, ascending."""
+        return np.sort(np.concatenate([part.held_out for part in self.parts]))
+
+
+def part_rows(examples: Examples, seed: int) -> Rows:
+    """Part by the seed: five folds below 1,000 rows, else a fifth held out. Duplicates never straddle."""
+    groups = duplicate_groups(examples.texts)
+    if len(examples) < FOLDS_BELOW:
+        folds = deal(examples.labels, groups, seed, FOLDS)
+        parts = tuple(Part(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(FOLDS))
+        return Rows(examples, parts, "folds", f"{FOLDS} folds, each row held out once")
+    train, held_out = holdout(examples.labels, groups, seed)
+    words = f"{len(train):,} rows to train, {len(held_out):,} held out"
+    return Rows(examples, (Part(train, held_out),), "holdout", words)
+
+
+def join_test(training: Examples, test: Examples) -> Rows:
+    """Hold out the rows of the user's own test file."""
+    examples = training.join(test)
+    train = np.arange(len(training))
+    held_out = np.arange(len(training), len(examples))
+    words = f"{len(train):,} rows to train, {len(held_out):,} held out ({test.source})"
+    return Rows(examples, (Part(train, held_out),), "test file", words)

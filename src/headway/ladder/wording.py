@@ -1,0 +1,46 @@
+"""Scores and differences in words, the same in the verdict, on the command line and in the report."""
+
+from headway.bundle.record import Difference, Score
+
+
+def percent(fraction: float) -> str:
+    """0.9123 -> '91.2 %'."""
+    return f"{_number(100 * fraction)} %"
+
+
+def score_words(score: Score) -> str:
+    """'91.2 % (88.3–93.9)': the score and its interval."""
+    return f"{percent(score.value)} ({span(score.low, score.high)})"
+
+
+def span(low: float, high: float) -> str:
+    """0.883, 0.939 -> '88.3–93.9'; with a negative end '−0.2 to 0.8'."""
+    ends = [_number(100 * low), _number(100 * high)]
+    return (" to " if "−" in "".join(ends) else "–").join(ends)
+
+
+def points(fraction: float) -> str:
+    """0.051 -> '5.1 points'."""
+    number = _number(100 * fraction)
+    return f"{number} point" if number == "1.0" else f"{number} points"
+
+
+def signed_points(fraction: float) -> str:
+    """0.051 -> '+5.1', −0.002 -> '−0.2', 0 -> '0.0'."""
+    number = _number(100 * fraction)
+    return number if number.startswith("−") or float(number) == 0 else f"+{number}"
+
+
+def tolerance_words(tolerance: float) -> str:
+    """0.01 -> '1 point', 0.005 -> '0.5 points'."""
+    return "1 point" if abs(tolerance - 0.01) < 1e-12 else f"{100 * tolerance:g} points"
+
+
+def difference_words(difference: Difference) -> str:
+    """'5.1 points (3.6–6.6)'."""
+    return f"{points(difference.value)} ({span(difference.low, difference.high)})"
+
+
+def _number(value: float) -> str:
+    text = f"{value:.1f}"
+    return text.replace("-0.0", "0.0") if text == "-0.0" else text.replace("-", "−")

@@ -1,0 +1,1 @@
+"""Scores of predicted labels, what they are worth on this many rows, and calibration. Needs numpy alone."""

@@ -1,0 +1,1 @@
+"""One file per published system, and beside them the contracts, the heads and the registry."""

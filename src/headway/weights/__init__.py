@@ -1,0 +1,1 @@
+"""Published weights: reading them, converting them by rule tables, and bringing them here by name."""
