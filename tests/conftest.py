@@ -2,6 +2,7 @@
 
 import csv
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,38 @@ def topics_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
             random.shuffle(words)
             writer.writerow([" ".join(words) + f" {number}", topic])
     return path
+
+
+@pytest.fixture
+def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a BERT of a few thousand weights in the place of MiniLM, in a local folder; nothing is cached yet."""
+    import torch
+
+    from headway.core.files import sha256_file
+    from headway.models.bert import Bert, BertConfig
+    from headway.weights import catalog
+    from headway.weights.pretrained import save_encoder
+    from headway.weights.sources import LocalFolder, PublishedFile
+
+    published = tmp_path_factory.mktemp("published")
+    words = [word for topic in TOPICS.values() for word in topic] + "the a with of today we".split()
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *"0123456789", *(f"##{d}" for d in range(10))]
+    (published / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    sizes = {"vocab_size": len(pieces), "d_model": 16, "d_ff": 24, "num_heads": 2, "num_layers": 3}
+    torch.manual_seed(0)
+    save_encoder(Bert(BertConfig(**sizes, max_positions=32)), published)
+    files = tuple(
+        PublishedFile(name, sha256_file(published / name), (published / name).stat().st_size)
+        for name in ("model.safetensors", "vocab.txt")
+    )
+    entry = replace(
+        catalog.CATALOG["minilm"],
+        title="a tiny BERT",
+        config={**sizes, "max_positions": 32},
+        preprocessing=catalog.TextPreprocessing(vocabulary="vocab.txt", lowercase=True, max_tokens=16),
+        files=files,
+        sources=(LocalFolder(published),),
+    )
+    monkeypatch.setattr(catalog, "CATALOG", {"minilm": entry})
+    monkeypatch.setenv("HEADWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+    return published

@@ -85,6 +85,8 @@ def fit(
         raise UsageError(f"must be 0 or more points, not {tolerance}", where="--tolerance")
     if metric is not None and metric.lower() not in METRIC_NAMES:
         raise UsageError(f"unknown metric {metric!r}", where="--metric", remedy="Known: accuracy, macro-f1.")
+    if device is not None:
+        machine.choose_device(device)
     ladder = text_rungs(device)
     asked = choose_rungs(rungs, [rung.name for rung in ladder])
     seconds = parse_seconds(budget)
@@ -107,11 +109,12 @@ def fit(
     with disk_errors(folder):
         folder.mkdir(parents=True)
     try:
-        missing = _missing_weights(chosen, fetch, progress)
-        plan.save(folder)
-        ascent = climb(rows, chosen, plan, folder, progress, missing)
-        command = _command(data, options)
-        record = _conclude(ascent, rows, facts, plan, folder, progress, command, started)
+        with disk_errors(folder):
+            plan.save(folder)
+            missing = _missing_weights(chosen, fetch, progress)
+            ascent = climb(rows, chosen, plan, folder, progress, missing)
+            command = _command(data, options)
+            record = _conclude(ascent, rows, facts, plan, folder, progress, command, started)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # nothing half-written; an interrupted climb does conclude
         raise

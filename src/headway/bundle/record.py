@@ -159,7 +159,7 @@ def _build(kind: Any, value: Any) -> Any:
     arguments = [argument for argument in get_args(kind) if argument is not type(None)]
     if isinstance(value, dict) and len(arguments) == 2:
         return {key: _build(arguments[1], item) for key, item in value.items()}
-    if isinstance(value, list) and Ellipsis in arguments:
+    if isinstance(value, list | tuple) and Ellipsis in arguments:
         return tuple(_build(arguments[0], item) for item in value)
     if len(arguments) == 1:
         return _build(arguments[0], value)

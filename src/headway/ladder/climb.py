@@ -79,7 +79,7 @@ def climb(
     plan: Plan,
     folder: Path,
     progress: Progress,
-    missing: Mapping[str, str] | None = None,
+    missing: Mapping[str, str],
 ) -> Ascent:
     """Try each rung, cheapest first, and keep the predictors of those measured under ``folder/rungs``.
 
@@ -95,9 +95,9 @@ def climb(
             step.reason = "the climb was interrupted before it"
             continue
         try:
-            step.reason = _reason_against(
-                step, rows, plan, plan.budget_seconds - (time.monotonic() - started)
-            )
+            left = plan.budget_seconds - (time.monotonic() - started)
+            lacking = [missing[need] for need in step.rung.needs if need in missing]
+            step.reason = lacking[0] if lacking else _reason_against(step, rows, plan, left)
             if step.reason is None:
                 step.measured = _measure(step.rung, rows, plan.seed, folder, progress)
                 step.status = "measured"
@@ -122,8 +122,8 @@ def refit(step: Step, rows: Rows, plan: Plan, folder: Path, progress: Progress) 
 
 def _reason_against(step: Step, rows: Rows, plan: Plan, seconds_left: float) -> str | None:
     """Return why the rung is not tried, or None."""
-    trainings = [len(part.train) for part in rows.parts] + ([len(rows.examples)] if plan.refit else [])
-    work = Workload(rows.examples.texts, len(rows.examples.names), sum(trainings), len(rows.held_out))
+    trainings = [*(len(part.train) for part in rows.parts), *([len(rows.examples)] if plan.refit else [])]
+    work = Workload(rows.examples.texts, len(rows.examples.names), tuple(trainings), len(rows.held_out))
     estimate = step.rung.estimate(work)
     step.estimate_seconds = estimate.seconds
     memory = available_memory()

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from headway.core.device import choose_device
 from headway.core.progress import Progress
 from headway.data.examples import Examples
 
 if TYPE_CHECKING:
+    from headway.ladder.encoder_training import FineTuning, FrozenTraining
     from headway.models.base import Predictor
 
 # Below this many rows an n-gram seen once helps, above it only costs: 3-fold cross-validation on training rows
@@ -21,7 +24,7 @@ class Workload:
 
     texts: Sequence[str]
     classes: int
-    training_rows: int  # summed over all trainings: each part, and the refit on all rows
+    training_rows: tuple[int, ...]  # of each training: the parts', and the refit's on all rows
     predicted_rows: int
 
 
@@ -76,8 +79,8 @@ class NgramRung:
         """Counting costs by the character; each class is a regression of its own."""
         characters = sum(map(len, work.texts)) / max(len(work.texts), 1)
         regressions = 1 if work.classes == 2 else work.classes
-        per_row = characters * (8e-6 + 3e-7 * regressions)
-        seconds = 1.0 + per_row * work.training_rows + 6e-6 * characters * work.predicted_rows
+        per_row = characters * (6e-6 + 2e-7 * regressions)
+        seconds = 1.0 + per_row * sum(work.training_rows) + 6e-6 * characters * work.predicted_rows
         return Estimate(seconds, memory=int(60 * characters * len(work.texts)) + 200_000_000)
 
     def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
@@ -88,6 +91,38 @@ class NgramRung:
         return Bag.fit(examples.names, examples.texts, examples.labels, config, seed, progress)
 
 
-def text_rungs(device: str | None) -> list[Rung]:
+class EncoderRung:
+    """A rung on a pretrained encoder; torch and the weights are loaded when it is first estimated or trained."""
+
+    def __init__(self, name: str, title: str, training: str, model: str, device: str | None) -> None:
+        self.name = name
+        self.title = title
+        self.needs: tuple[str, ...] = (model,)
+        self._class = training  # in ladder.encoder_training
+        self._device = device
+
+    @cached_property
+    def _training(self) -> "FrozenTraining | FineTuning":
+        from headway.ladder import encoder_training
+
+        training: FrozenTraining | FineTuning
+        training = getattr(encoder_training, self._class)(self.needs[0], choose_device(self._device))
+        return training
+
+    def estimate(self, work: Workload) -> Estimate:
+        """Time a sample."""
+        return self._training.estimate(work)
+
+    def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
+        """Train on the examples."""
+        return self._training.fit(examples, seed, progress)
+
+
+def text_rungs(device: str | None, model: str = "minilm") -> list[Rung]:
     """Return the ladder for texts, cheapest first."""
-    return [MajorityRung(), NgramRung()]
+    return [
+        MajorityRung(),
+        NgramRung(),
+        EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
+        EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device),
+    ]

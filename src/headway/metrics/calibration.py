@@ -21,6 +21,8 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
     """
     scores = _shifted(logits)
     rows, classes = scores.shape
+    if rows == 0:
+        raise UsageError("no rows to fit a temperature on", where="metrics")
     wrong = 1 / (rows + 2)
     at_label = scores[np.arange(rows), labels]
     others = (scores.sum(axis=1) - at_label) / max(1, classes - 1)
@@ -55,7 +57,7 @@ def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int 
 def _shifted(logits: Floats) -> Floats:
     """Subtract each row's maximum, in float64, and lift what is hopeless to the floor."""
     scores = np.asarray(logits, dtype=np.float64)
-    if scores.ndim != 2 or scores.size == 0 or np.isnan(scores).any():
+    if scores.ndim != 2 or scores.shape[1] == 0 or np.isnan(scores).any():
         raise UsageError(
             f"logits must be [rows, classes] without NaN, found shape {list(scores.shape)}", where="metrics"
         )

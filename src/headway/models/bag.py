@@ -3,7 +3,8 @@
 Features: word 1- and 2-grams, and character 2- to 5-grams inside words (each word padded with one space),
 lower-cased. Each of the two blocks is weighted by (1 + ln tf) (1 + ln((1 + B) / (1 + df))) and scaled to
 Euclidean length 1, as scikit-learn's ``TfidfVectorizer(sublinear_tf=True)`` defines it. The classifiers are
-fitted by LIBLINEAR's dual coordinate descent (Fan et al. 2008), through scikit-learn; prediction needs numpy alone.
+fitted by LIBLINEAR's dual coordinate descent (Fan et al. 2008), through scikit-learn; prediction needs numpy
+alone.
 """
 
 import re
@@ -158,8 +159,8 @@ class Bag:
                 C=config.inverse_regularisation,
                 solver="liblinear",
                 dual=True,
+                tol=0.1,  # as accurate as 1e-4 on banking77 and trec, in a third of the time
                 random_state=seed % 2**31,
-                max_iter=200,
             ).fit(matrix, positive)
             bag.weights[:, column] = model.coef_[0]
             bag.bias[column] = model.intercept_[0]

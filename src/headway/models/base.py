@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Features:
-    """What a backbone makes of a batch: ``tokens`` [N, D] with their lengths, and the new state (None: stateless)."""
+    """What a backbone makes of a batch: ``tokens`` [N, D] with their lengths, and the new state (None:
+    stateless).
+    """
 
     tokens: Ragged
     state: Any = None
@@ -31,7 +33,9 @@ class LayerGroup(NamedTuple):
 
 
 class Backbone(Protocol):
-    """A pretrained network (an ``nn.Module``) that turns texts into vectors. Fine-tuning needs no more than this."""
+    """A pretrained network (an ``nn.Module``) that turns texts into vectors. Fine-tuning needs no more than
+    this.
+    """
 
     config_class: ClassVar[type[Config]]
 
@@ -44,7 +48,7 @@ class Backbone(Protocol):
         """D, the size of its vectors."""
 
     def features(self, batch: Tokens, state: Any = None) -> Features:
-        """Return each token's vector, and the new state; a stateless backbone refuses a state (UsageError)."""
+        """Return each token's vector and the new state; a stateless backbone refuses one (UsageError)."""
 
     def pooled(self, features: Features) -> Tensor:
         """Return one vector per sequence, [B, D], in the way the model was pretrained for."""
@@ -60,7 +64,7 @@ class Backbone(Protocol):
 
 
 class Predictor(Protocol):
-    """A finished classifier of texts, with all that it needs to predict. Each rung of the ladder yields one."""
+    """A finished classifier of texts, with all that it needs to predict. Each rung yields one."""
 
     kind: ClassVar[str]  # its key among the kinds that a run folder can hold
     opens_with: ClassVar[str | None]  # how other software opens its folder

@@ -198,7 +198,9 @@ def _labels(frame: _Frame, points: list[_Point]) -> list[str]:
     taken += [_Box(p.x - 5, p.high - 1, p.x + 5, p.low + 1) for p in points]
     parts = []
     for point in sorted(points, key=lambda p: (not p.ships, p.y)):
-        box, on_right = _place(point, page, taken)
+        near = [other.y for other in points if other is not point and abs(other.x - point.x) < 30]
+        down = bool(near) and point.y > sum(near) / len(near)
+        box, on_right = _place(point, page, taken, down)
         taken.append(box)
         middle = (box.top + box.bottom) / 2
         edge, inner, anchor = (
@@ -213,11 +215,12 @@ def _labels(frame: _Frame, points: list[_Point]) -> list[str]:
     return parts
 
 
-def _place(point: _Point, page: _Box, taken: list[_Box]) -> tuple[_Box, bool]:
+def _place(point: _Point, page: _Box, taken: list[_Box], down: bool) -> tuple[_Box, bool]:
+    """Return the first clear place and whether it is right of the point: level, else down or up by steps."""
     width = _text_width(point.title, point.ships) + 4
     candidates = []
     for step in range(24):
-        shift = (step + 1) // 2 * (_LINE - 3) * (-1 if step % 2 else 1)
+        shift = (step + 1) // 2 * (_LINE - 3) * (1 if down == bool(step % 2) else -1)
         for on_right in (True, False):
             left = point.x + 10 if on_right else point.x - 10 - width
             middle = point.y + shift

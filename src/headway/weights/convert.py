@@ -1,4 +1,6 @@
-"""Conversion with total accounting: each tensor of the file is used once, each tensor of the model filled once."""
+"""Conversion with total accounting: each tensor of the file is used once, each tensor of the model filled
+once.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ def to_ours(
 ) -> Conversion:
     """Convert a file's tensors to those of our model, whose names and shapes are given.
 
-    fresh: prefixes of our names that may be missing in the file (a new head, an absent pooler). Raises LayoutError,
-    with all names, when a tensor is left over or missing, filled twice, or of another shape.
+    fresh: prefixes of our names that may be missing in the file (a new head, an absent pooler). Raises
+    LayoutError, with all names, when a tensor is left over or missing, filled twice, or of another shape.
     """
     pool = dict(theirs)
     ours: Pool = {}
@@ -53,7 +55,9 @@ def to_ours(
     named = tuple(name for name in missing if name.startswith(tuple(fresh)))
     problems += [f"in the file, but without a place in the model: {name}" for name in sorted(pool)]
     problems += [f"in the model, but not in the file: {name}" for name in missing if name not in named]
-    problems += [f"converted, but without a place in the model: {name}" for name in ours if name not in shapes]
+    problems += [
+        f"converted, but without a place in the model: {name}" for name in ours if name not in shapes
+    ]
     problems += [
         f"of another shape: {name} is {list(tensor.shape)}, the model's is {list(shapes[name])}"
         for name, tensor in ours.items()
@@ -80,7 +84,12 @@ def to_theirs(ours: Mapping[str, Tensor], rules: Sequence[Rule]) -> dict[str, Te
 
 
 def fill_model(
-    model: nn.Module, theirs: Mapping[str, Tensor], rules: Sequence[Rule], *, fresh: Sequence[str] = (), where: str
+    model: nn.Module,
+    theirs: Mapping[str, Tensor],
+    rules: Sequence[Rule],
+    *,
+    fresh: Sequence[str] = (),
+    where: str,
 ) -> Conversion:
     """Convert a file's tensors and put them into the model, in the model's own dtype; says what it did."""
     state = model.state_dict()

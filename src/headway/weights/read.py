@@ -1,7 +1,7 @@
 """Weights files: reading tensors out of safetensors and PyTorch files, and writing safetensors.
 
-Python's own unpickler never runs: PyTorch's files are read with ``weights_only=True``. No file and no tensors beyond
-``LIMIT`` bytes are taken in.
+Python's own unpickler never runs: PyTorch's files are read with ``weights_only=True``. No file and no tensors
+beyond ``LIMIT`` bytes are taken in.
 """
 
 import pickle
@@ -25,7 +25,8 @@ _REMEDY = "Fetch or copy the file again."
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read every tensor of a .safetensors, .bin, .pt or .pth file; its content decides the format, not its name.
+    """Read every tensor of a .safetensors, .bin, .pt or .pth file; its content decides the format, not its
+    name.
 
     Raises WeightsError when the file is missing, damaged, too large, or holds anything but tensors.
     """
@@ -77,9 +78,11 @@ def _read_torch(path: Path, *, zipped: bool) -> dict[str, Tensor]:
             where=str(path),
             remedy="Ask its author for a safetensors file.",
         ) from error
-    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # a damaged stream fails in whatever way its bytes lead to
         raise WeightsError(
-            f"is damaged or incomplete ({str(error).splitlines()[0]})", where=str(path), remedy=_REMEDY
+            f"is damaged or incomplete ({type(error).__name__})", where=str(path), remedy=_REMEDY
         ) from error
     return _tensors(path, content)
 
@@ -90,7 +93,9 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
         raise WeightsError(f"holds a {type(content).__name__}, not a table of tensors", where=str(path))
     others = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if others:
-        raise WeightsError(f"holds entries that are no tensors: {', '.join(sorted(others)[:5])}", where=str(path))
+        raise WeightsError(
+            f"holds entries that are no tensors: {', '.join(sorted(others)[:5])}", where=str(path)
+        )
     size = sum(tensor.numel() * tensor.element_size() for tensor in content.values())
     if size > LIMIT:  # a few stored bytes can pretend to be a huge tensor
         raise _too_large(path, size)

@@ -1,8 +1,8 @@
 """Conversion rules: small reversible statements of how a published layout's tensors become ours, and back.
 
-A layout is an ordered tuple of rules. Reading, each rule takes tensors out of a pool and returns ours; a tensor is
-taken once. Writing, each rule takes ours and returns theirs. In a pattern ``{i}`` stands for a number, ``{rest}`` for
-anything, and any other ``{name}`` for one part of a dotted name.
+A layout is an ordered tuple of rules. Reading, each rule takes tensors out of a pool and returns ours; a
+tensor is taken once. Writing, each rule takes ours and returns theirs. In a pattern ``{i}`` stands for a
+number, ``{rest}`` for anything, and any other ``{name}`` for one part of a dotted name.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Rename:
 
 @dataclass(frozen=True)
 class Concat:
-    """Several of their tensors, of equal sizes, are one of ours, joined along the first dimension in this order."""
+    """Several of their tensors, of equal sizes, are one of ours, joined along the first dimension in this
+    order.
+    """
 
     theirs: tuple[str, ...]
     ours: str

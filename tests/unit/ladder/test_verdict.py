@@ -32,12 +32,16 @@ def simulated(n: int, worse: float, disagree: float, seed: int, rare: float = 0.
 
 
 def shipped(trials: int, n: int, worse: float, disagree: float, rare: float = 0.5) -> float:
-    """The share of simulated runs that ship the cheap rung although the dear one has the better score."""
+    """The share of simulated runs that ship the cheap rung.
+
+    Below 400 rows only those count in which the dear one has the better score and the rule overrides it: on
+    so few rows the rung that is worse in truth often scores best by luck, and the best score ships.
+    """
     count = 0
     for seed in range(trials):
         comparison = simulated(n, worse, disagree, seed, rare)
         verdict = decide(comparison, [CHEAP, DEAR], metric_why=WHY, split="holdout")
-        count += verdict.ships == "cheap" != verdict.best
+        count += verdict.ships == "cheap" and (n >= 400 or verdict.best == "dear")
     return count / trials
 
 
@@ -84,6 +88,18 @@ def test_few_rows_are_said_not_to_decide_and_more_rows_do() -> None:
     times = int(np.ceil((300 + more) / 300))  # the same rows over and over keep the difference as it is
     decided = decide(repeated(12, times), [CHEAP, DEAR], metric_why=WHY, split="folds")
     assert decided.undecided == ()
+
+
+def test_a_lucky_cheaper_rung_ships_with_a_warning() -> None:
+    for seed in range(100):
+        comparison = simulated(60, 0.03, 0.12, seed)
+        if comparison.best == "cheap":
+            verdict = decide(comparison, [CHEAP, DEAR], metric_why=WHY, split="test file")
+            (sentence,) = verdict.undecided
+            assert "whether Fine-tuned encoder is better than N-grams by more than 1 point" in sentence
+            assert sentence.endswith("more rows in the test file would decide.")
+            return
+    raise AssertionError("no simulated run had the cheap rung in front")
 
 
 def repeated(seed: int, times: int) -> Comparison:

@@ -1,4 +1,5 @@
-"""The published layouts: for each architecture one module with its rule table and its configuration's translation.
+"""The published layouts: for each architecture one module with its rule table and its configuration's
+translation.
 
 A layout module offers:
 

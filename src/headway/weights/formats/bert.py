@@ -1,4 +1,6 @@
-"""BERT in Hugging Face's layout: `config.json` and the tensors of `BertModel` and `BertForSequenceClassification`."""
+"""BERT in Hugging Face's layout: `config.json` and the tensors of `BertModel` and
+`BertForSequenceClassification`.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -55,7 +57,7 @@ _SAME = {  # their key -> ours
     "attention_probs_dropout_prob": "attention_dropout",
     "layer_norm_eps": "norm_eps",
 }
-_DEFAULTS = {  # transformers leaves a key out when it has this value
+_DEFAULTS: dict[str, Any] = {  # transformers leaves a key out when it has this value
     "vocab_size": 30522,
     "hidden_size": 768,
     "intermediate_size": 3072,
@@ -64,7 +66,9 @@ _DEFAULTS = {  # transformers leaves a key out when it has this value
     "hidden_act": "gelu",
 }
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu"}
-_CONSTANTS: dict[str, tuple[Any, ...]] = {  # keys that change the mathematics -> the values that this model has
+_CONSTANTS: dict[
+    str, tuple[Any, ...]
+] = {  # keys that change the mathematics -> the values that this model has
     "model_type": ("bert",),
     "position_embedding_type": ("absolute",),
     "is_decoder": (False,),
@@ -73,14 +77,18 @@ _CONSTANTS: dict[str, tuple[Any, ...]] = {  # keys that change the mathematics -
     "pruned_heads": ({}, None),
     "quantization_config": (None,),
 }
-_NO_MATHEMATICS = frozenset(  # keys that say nothing about the encoder's function
-    "architectures attn_implementation _attn_implementation attn_implementation_autoset _attn_implementation_autoset "
-    "_name_or_path bos_token_id chunk_size_feed_forward classifier_dropout cross_attention_hidden_size "
-    "decoder_start_token_id directionality dtype eos_token_id finetuning_task gradient_checkpointing id2label "
-    "initializer_range label2id language name num_labels _num_labels output_attentions output_hidden_states "
-    "output_past pad_token_id pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head "
-    "pooler_type prefix problem_type return_dict sep_token_id task_specific_params tie_encoder_decoder "
-    "tie_word_embeddings tokenizer_class torch_dtype torchscript transformers_version use_bfloat16 use_cache".split()
+# Keys that say nothing about the encoder's function.
+_NO_MATHEMATICS = frozenset(
+    """
+    architectures attn_implementation _attn_implementation attn_implementation_autoset
+    _attn_implementation_autoset _name_or_path bos_token_id chunk_size_feed_forward classifier_dropout
+    cross_attention_hidden_size decoder_start_token_id directionality dtype eos_token_id finetuning_task
+    gradient_checkpointing id2label initializer_range label2id language name num_labels _num_labels
+    output_attentions output_hidden_states output_past pad_token_id pooler_fc_size
+    pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type prefix problem_type
+    return_dict sep_token_id task_specific_params tie_encoder_decoder tie_word_embeddings tokenizer_class
+    torch_dtype torchscript transformers_version use_bfloat16 use_cache
+    """.split()  # noqa: SIM905 (a list of 50 lines reads worse)
 )
 
 
@@ -105,10 +113,12 @@ def read_config(theirs: Mapping[str, Any], *, where: str = "config.json") -> Ber
                 where=where,
                 remedy=_NOT_OURS,
             )
-    values = _DEFAULTS | dict(theirs)
+    values: dict[str, Any] = _DEFAULTS | dict(theirs)
     if values["hidden_act"] not in _ACTIVATIONS:
         raise WeightsError(
-            f"hidden_act is {values['hidden_act']!r}; known: {', '.join(_ACTIVATIONS)}", where=where, remedy=_NOT_OURS
+            f"hidden_act is {values['hidden_act']!r}; known: {', '.join(_ACTIVATIONS)}",
+            where=where,
+            remedy=_NOT_OURS,
         )
     sizes = {ours: values[key] for key, ours in _SAME.items() if key in values}
     return BertConfig(activation=_ACTIVATIONS[values["hidden_act"]], **sizes)

@@ -1,0 +1,1 @@
+"""The mathematics: modules and functions that models are composed of. No model's name is known here."""

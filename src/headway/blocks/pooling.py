@@ -1,0 +1,17 @@
+"""Pooling: one vector per sequence out of its tokens' vectors."""
+
+from torch import Tensor
+
+from headway.blocks.ragged import Ragged
+
+
+def first_tokens(tokens: Ragged) -> Tensor:
+    """Return the first token's vector of each sequence, [B, D]."""
+    return tokens.values.index_select(0, tokens.lengths.offsets)
+
+
+def mean_pool(tokens: Ragged) -> Tensor:
+    """Return the mean over each sequence's tokens, [B, D]."""
+    values, lengths = tokens.values, tokens.lengths
+    sums = values.new_zeros(len(lengths), values.shape[1]).index_add(0, lengths.rows, values)
+    return sums / lengths.counts[:, None]

@@ -1,0 +1,152 @@
+"""Tokenizers: from texts to ids, by the `tokenizers` library, and files that `transformers` opens with the
+same ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from headway.core.errors import DataError, UsageError
+from headway.core.files import write_json, write_text
+
+FILE = "tokenizer.json"
+CHARACTERS_AT_ONCE = 1_000_000  # the library takes some 500 bytes a character until it is done
+_SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as ids: one int32 array per text, without padding; ``cut`` of them were longer and lost their
+    ends.
+    """
+
+    ids: list[np.ndarray]
+    cut: int
+
+
+class Tokenizer:
+    """BERT's WordPiece tokenizer (Devlin et al. 2019): [CLS] pieces [SEP]."""
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+
+    @classmethod
+    def from_wordpiece_vocabulary(cls, path: Path, *, lowercase: bool) -> Self:
+        """Build from a vocabulary, one piece a line; lowercase also strips accents. Raises DataError."""
+        try:
+            pieces = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read: {error}", where=str(path)) from error
+        vocabulary = {piece.rstrip("\r"): index for index, piece in enumerate(pieces)}
+        missing = [token for token in _SPECIAL.values() if token not in vocabulary]
+        if missing or len(vocabulary) != len(pieces):
+            problem = f"lacks {', '.join(missing)}" if missing else "holds a piece twice"
+            raise DataError(f"is no BERT vocabulary: it {problem}", where=str(path))
+        tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=_SPECIAL["unk"]))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        cls_, sep = _SPECIAL["cls"], _SPECIAL["sep"]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{cls_}:0 $A:0 {sep}:0",
+            pair=f"{cls_}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+            special_tokens=[(cls_, vocabulary[cls_]), (sep, vocabulary[sep])],
+        )
+        tokenizer.decoder = decoders.WordPiece()
+        tokenizer.add_special_tokens(list(_SPECIAL.values()))
+        return cls(tokenizer)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a `tokenizer.json`; padding and truncation that it asks for are left out. Raises DataError."""
+        try:
+            return cls(tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8")))
+        except Exception as error:  # the library raises a bare Exception on what it cannot parse
+            raise DataError(f"is no tokenizer file: {error}", where=str(path)) from error
+
+    @property
+    def vocab_size(self) -> int:
+        """V, special tokens included."""
+        return self._tokenizer.get_vocab_size()
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether capital letters are made small."""
+        normalizer: dict[str, Any] | None = json.loads(self._tokenizer.to_str())["normalizer"]
+        return bool(normalizer and normalizer.get("lowercase"))
+
+    def encode(self, texts: Sequence[str], max_tokens: int) -> Encoded:
+        """Turn texts into ids; one longer than max_tokens, [CLS] and [SEP] included, loses its end and is
+        counted.
+
+        Raises UsageError when max_tokens leaves no room, DataError on a text that is no Unicode.
+        """
+        if max_tokens < 3:
+            raise UsageError(f"max_tokens must be at least 3, found {max_tokens}", where="max_tokens")
+        self._tokenizer.enable_truncation(max_tokens)
+        ids: list[np.ndarray] = []
+        cut = 0
+        try:
+            for part in _parts(texts):
+                encodings = self._tokenizer.encode_batch_fast(part)
+                ids += [np.array(encoding.ids, np.int32) for encoding in encodings]
+                cut += sum(1 for encoding in encodings if encoding.overflowing)
+        except TypeError as error:
+            raise DataError(_not_unicode(texts), where="texts") from error
+        finally:
+            self._tokenizer.no_truncation()
+        return Encoded(ids, cut)
+
+    def save(self, folder: Path, *, max_tokens: int) -> None:
+        """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers' AutoTokenizer opens
+        it.
+        """
+        write_text(folder / FILE, self._tokenizer.to_str(pretty=True))
+        write_json(
+            folder / "tokenizer_config.json",
+            {
+                "tokenizer_class": "BertTokenizer",
+                "do_lower_case": self.lowercase,
+                "strip_accents": None,
+                "tokenize_chinese_chars": True,
+                "model_max_length": max_tokens,
+                **{f"{name}_token": token for name, token in _SPECIAL.items()},
+            },
+        )
+
+
+def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Cut the texts into parts of a bounded number of characters, so that memory is bounded by the longest
+    text.
+    """
+    part: list[str] = []
+    characters = 0
+    for text in texts:
+        part.append(text)
+        characters += len(text)
+        if characters > CHARACTERS_AT_ONCE:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part
+
+
+def _not_unicode(texts: Sequence[object]) -> str:
+    """Say which text cannot be written as UTF-8 (it holds half of a surrogate pair) or is no text at all."""
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            return f"number {index} is not a text but {type(text).__name__}"
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return f"number {index} is not valid Unicode at character {error.start}"
+    return "a text cannot be tokenized"

@@ -1,0 +1,157 @@
+"""BERT (Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers", arXiv:1810.04805).
+
+A Transformer encoder (Vaswani et al. 2017) with these choices:
+
+- embeddings: word + learned position + segment, then a norm and dropout;
+- post-norm: each sublayer computes norm(x + dropout(sublayer(x)));
+- GELU; biases everywhere; norm_eps 1e-12; every dropout 0.1;
+- attention in both directions, over the whole text;
+- the pooled vector is tanh(linear(first token)): texts begin with [CLS].
+
+The same file serves every model of this architecture, MiniLM among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from headway.blocks.attention import SelfAttention
+from headway.blocks.dropout import Dropout
+from headway.blocks.feedforward import FeedForward
+from headway.blocks.pooling import first_tokens
+from headway.blocks.ragged import Ragged, Tokens
+from headway.blocks.transformer import TransformerLayer
+from headway.core.config import Config
+from headway.core.errors import UsageError
+from headway.models.base import Features, LayerGroup
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertConfig(Config):
+    """The sizes of a BERT; the defaults are those that all published ones share."""
+
+    vocab_size: int
+    d_model: int
+    d_ff: int
+    num_heads: int
+    num_layers: int
+    max_positions: int = 512
+    num_segments: int = 2
+    activation: str = "gelu"  # a key of blocks.feedforward.ACTIVATIONS
+    dropout: float = 0.1
+    attention_dropout: float = 0.1  # on the attention weights
+    norm_eps: float = 1e-12
+
+
+class Embeddings(nn.Module):
+    """dropout(norm(word + position + segment)), [N] -> [N, D]."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.position = nn.Embedding(config.max_positions, config.d_model)
+        self.segment = nn.Embedding(config.num_segments, config.d_model)
+        self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, batch: Tokens) -> Ragged:
+        """Embed each token; without segment ids all tokens are of segment 0."""
+        segment = self.segment.weight[0] if batch.segments is None else self.segment(batch.segments)
+        x = self.word(batch.values) + self.position(batch.lengths.positions) + segment
+        return Ragged(self.dropout(self.norm(x)), batch.lengths)
+
+
+class Bert(nn.Module):
+    """The encoder and its pooler. Implements `models.base.Backbone`; it keeps no state between batches."""
+
+    config_class: ClassVar[type[Config]] = BertConfig
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(_layer(config) for _ in range(config.num_layers))
+        self.pooler = nn.Linear(config.d_model, config.d_model)
+        self.apply(initialize)
+
+    @property
+    def num_features(self) -> int:
+        """D."""
+        return self.config.d_model
+
+    def features(self, batch: Tokens, state: Any = None) -> Features:
+        """Return the last layer's vectors [N, D]. Raises UsageError on a state or a text that is too long."""
+        if state is not None:
+            raise UsageError("BERT keeps no state from batch to batch", where="state")
+        return Features(self._run(batch, self.layers))
+
+    def pooled(self, features: Features) -> Tensor:
+        """Return tanh(pooler(first token)), [B, D]."""
+        return self._pool(first_tokens(features.tokens))
+
+    def summarize(self, batch: Tokens) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, D], with the last layer computed for first tokens only."""
+        *others, last = self.layers
+        assert isinstance(last, TransformerLayer)
+        return self._pool(last.at_first(self._run(batch, others)))
+
+    def intermediates(self, batch: Tokens) -> list[Ragged]:
+        """Return the embeddings' vectors and each layer's: num_layers + 1 times [N, D]."""
+        x = self._embed(batch)
+        depths = [x]
+        for layer in self.layers:
+            x = layer(x)
+            depths.append(x)
+        return depths
+
+    def layer_groups(self) -> list[LayerGroup]:
+        """Return embeddings, each layer, pooler."""
+        modules = {
+            "embeddings": self.embeddings,
+            **{f"layers.{i}": layer for i, layer in enumerate(self.layers)},
+            "pooler": self.pooler,
+        }
+        return [LayerGroup(name, tuple(module.parameters())) for name, module in modules.items()]
+
+    def _run(self, batch: Tokens, layers: Any) -> Ragged:
+        x = self._embed(batch)
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    def _embed(self, batch: Tokens) -> Ragged:
+        longest = batch.lengths.longest
+        if longest > self.config.max_positions:
+            raise UsageError(
+                f"a text of {longest} tokens, but the model reads {self.config.max_positions}",
+                where="batch",
+                remedy="Cut the texts when they are tokenized: encode(texts, max_tokens).",
+            )
+        x: Ragged = self.embeddings(batch)
+        return x
+
+    def _pool(self, first: Tensor) -> Tensor:
+        return torch.tanh(self.pooler(first))
+
+
+def _layer(config: BertConfig) -> TransformerLayer:
+    """Build one post-norm layer."""
+    return TransformerLayer(
+        attention=SelfAttention(config.d_model, config.num_heads, dropout=config.attention_dropout),
+        attention_norm_after=nn.LayerNorm(config.d_model, eps=config.norm_eps),
+        feedforward=FeedForward(config.d_model, config.d_ff, config.activation),
+        feedforward_norm_after=nn.LayerNorm(config.d_model, eps=config.norm_eps),
+        dropout=config.dropout,
+    )
+
+
+def initialize(module: nn.Module) -> None:
+    """Draw fresh weights: normal with deviation 0.02 (the paper's is cut off at two deviations); biases 0."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,43 @@
+"""Heads: what stands on a backbone for one task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from torch import Tensor, nn
+
+from headway.blocks.dropout import Dropout
+
+if TYPE_CHECKING:
+    from headway.blocks.ragged import Tokens
+    from headway.models.base import Backbone
+
+
+class ClassificationHead(nn.Module):
+    """logits = classifier(dropout(x)): [B, D] -> [B, C] (Devlin et al. 2019, section 4.1)."""
+
+    def __init__(self, num_features: int, num_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = Dropout(dropout)
+        self.classifier = nn.Linear(num_features, num_labels)
+        nn.init.normal_(self.classifier.weight, std=0.02)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of vectors [B, D]."""
+        logits: Tensor = self.classifier(self.dropout(x))
+        return logits
+
+
+class Classifier(nn.Module):
+    """A backbone, read through its pooled vector, with a classification head."""
+
+    def __init__(self, backbone: Backbone, head: ClassificationHead) -> None:
+        super().__init__()
+        self.backbone = cast("nn.Module", backbone)
+        self.head = head
+
+    def forward(self, batch: Tokens) -> Tensor:
+        """Return the logits [B, C] of a batch of texts."""
+        logits: Tensor = self.head(cast("Backbone", self.backbone).summarize(batch))
+        return logits

@@ -1,0 +1,45 @@
+"""Single-label classification of texts: how the model is built, its batches, its loss, its decoding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from headway.blocks.ragged import Tokens
+from headway.models.heads import ClassificationHead, Classifier
+from headway.tasks.encoder import TextEncoder
+
+HEAD_DROPOUT = 0.1
+
+Batch = tuple[Tokens, Tensor]  # texts, targets [B]
+
+
+def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
+    """Put a fresh head, drawn from ``seed``, on the encoder's backbone (which is trained in place)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = ClassificationHead(encoder.backbone.num_features, classes, HEAD_DROPOUT)
+    return Classifier(encoder.backbone, head.to(encoder.device))
+
+
+def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) -> Batch:
+    """Pack the token ids of B texts with their targets."""
+    return encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(encoder.device)
+
+
+def loss(model: Classifier, examples: Batch) -> Tensor:
+    """Return the mean cross-entropy of a batch."""
+    texts, targets = examples
+    return F.cross_entropy(model(texts), targets)
+
+
+def probabilities(model: Classifier, encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
+    """Return softmax(logits) of each text, float64 [B, C]."""
+    out = np.empty((len(texts), model.head.classifier.out_features))
+    model.eval()
+    with torch.inference_mode():
+        for rows, packed in encoder.batches(texts):
+            out[rows] = model(packed).double().softmax(dim=1).cpu().numpy()
+    return out

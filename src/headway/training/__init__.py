@@ -1,0 +1,1 @@
+"""How a model is trained: one loop, its settings, schedules and parameter groups."""

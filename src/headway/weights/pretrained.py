@@ -1,0 +1,156 @@
+"""Models with weights: out of the zoo by name, and out of and into folders in Hugging Face's layout.
+
+A folder holds `config.json` and `model.safetensors` (or `pytorch_model.bin`); transformers opens what is
+written here with `AutoModel` (an encoder) or `AutoModelForSequenceClassification` (a classifier).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from headway.core.errors import WeightsError
+from headway.core.files import read_json, write_json
+from headway.core.progress import Progress
+from headway.models.base import Backbone
+from headway.models.heads import ClassificationHead, Classifier
+from headway.models.registry import BACKBONES, backbone_class, build_backbone
+from headway.weights.cache import fetch
+from headway.weights.catalog import find
+from headway.weights.convert import Conversion, fill_model, to_theirs
+from headway.weights.formats import layout
+from headway.weights.read import read_tensors, write_safetensors
+
+WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def load_backbone(name: str, *, progress: Progress | None = None, offline: bool = False) -> Backbone:
+    """Return a model of the zoo with its weights, fetched if need be, in evaluation mode.
+
+    Raises UsageError (unknown name), FetchError, WeightsError.
+    """
+    entry = find(name)
+    path = fetch(entry, progress, offline=offline) / entry.weights
+    with _without_values():
+        backbone = build_backbone(entry.architecture, dict(entry.config))
+    _fill_encoder(backbone, entry.architecture, path, ())
+    return backbone
+
+
+def load_encoder(folder: Path, *, fresh: Sequence[str] = ()) -> tuple[Backbone, Conversion]:
+    """Read an encoder and what its conversion did; of a larger model's file, its heads are dropped.
+
+    fresh: prefixes of our tensor names that the file may lack, such as "pooler.". Raises WeightsError,
+    LayoutError.
+    """
+    architecture, config = _read_config(folder)
+    backbone = cast("Backbone", backbone_class(architecture)(layout(architecture).read_config(config)))
+    return backbone, _fill_encoder(backbone, architecture, _weights_file(folder), fresh)
+
+
+def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
+    """Read a classifier and its label names. Raises WeightsError, LayoutError."""
+    architecture, config = _read_config(folder)
+    names = config.get("id2label")
+    if not names:
+        raise WeightsError("has no id2label: this is no classifier", where=str(folder / "config.json"))
+    labels = tuple(names[key] for key in sorted(names, key=int))
+    with _without_values():
+        backbone = cast("Backbone", backbone_class(architecture)(layout(architecture).read_config(config)))
+        dropout = config.get("classifier_dropout")
+        dropout = config.get("hidden_dropout_prob", 0.1) if dropout is None else dropout
+        model = Classifier(backbone, ClassificationHead(backbone.num_features, len(labels), dropout))
+    path = _weights_file(folder)
+    tensors = read_tensors(path)
+    fill_model(model, tensors, layout(architecture).rules_for(tensors, classifier=True), where=str(path))
+    model.eval()
+    return model, labels
+
+
+def save_encoder(backbone: Backbone, folder: Path) -> None:
+    """Write an encoder into an existing folder, for `AutoModel`."""
+    architecture = architecture_of(backbone)
+    form = layout(architecture)
+    write_json(
+        folder / "config.json", {"architectures": [form.ENCODER_CLASS], **form.write_config(backbone.config)}
+    )
+    state = cast("nn.Module", backbone).state_dict()
+    write_safetensors(folder / "model.safetensors", to_theirs(state, form.ENCODER))
+
+
+def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> None:
+    """Write a classifier with its label names into an existing folder, for
+    `AutoModelForSequenceClassification`.
+    """
+    backbone = cast("Backbone", model.backbone)
+    form = layout(architecture_of(backbone))
+    config = {
+        "architectures": [form.CLASSIFIER_CLASS],
+        **form.write_config(backbone.config),
+        "classifier_dropout": model.head.dropout.p,
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "problem_type": "single_label_classification",
+    }
+    write_json(folder / "config.json", config)
+    write_safetensors(folder / "model.safetensors", to_theirs(model.state_dict(), form.CLASSIFIER))
+
+
+def architecture_of(backbone: Backbone) -> str:
+    """Return the registry's name for the backbone's class."""
+    kind = type(backbone)
+    return next(name for name, path in BACKBONES.items() if path == f"{kind.__module__}:{kind.__qualname__}")
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leaves out whatever `torch.nn.init` would draw."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == "torch.nn.init":  # a getter has no module
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return function(*args, **kwargs)
+
+
+@contextmanager
+def _without_values() -> Iterator[None]:
+    """Build modules whose tensors have shapes only: every value will come out of a file.
+
+    Drawing them first would take half a second; drawing mere shapes makes torch load its compiler: two.
+    """
+    with torch.device("meta"), _NoDraws():
+        yield
+
+
+def _fill_encoder(backbone: Backbone, architecture: str, path: Path, fresh: Sequence[str]) -> Conversion:
+    tensors = read_tensors(path)
+    rules = layout(architecture).rules_for(tensors, classifier=False)
+    module = cast("nn.Module", backbone)
+    module.eval()
+    return fill_model(module, tensors, rules, fresh=fresh, where=str(path))
+
+
+def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    path = folder / "config.json"
+    config = read_json(path)
+    architecture = config.get("model_type") if isinstance(config, dict) else None
+    if architecture not in BACKBONES:
+        raise WeightsError(
+            f"model_type is {architecture!r}; known: {', '.join(sorted(BACKBONES))}",
+            where=str(path),
+            remedy="Use weights of a known architecture.",
+        )
+    return architecture, config
+
+
+def _weights_file(folder: Path) -> Path:
+    for name in WEIGHTS_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(f"has no weights file ({' or '.join(WEIGHTS_FILES)})", where=str(folder))

@@ -1,0 +1,104 @@
+"""The frozen and the fine-tuned rung on a tiny encoder: train, save, load in a fresh process, the same bytes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import headway
+from headway.bundle.predictors import load_predictor
+
+TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
+RUNGS = "frozen,finetuned"
+
+
+@pytest.fixture
+def run(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> headway.Run:
+    return headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path / "run")
+
+
+def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> None:
+    for rung in ("frozen", "finetuned"):
+        folder = run.folder / "rungs" / rung
+        program = (
+            "import json, sys; from pathlib import Path; from headway.bundle.predictors import load_predictor\n"
+            f"print(json.dumps(load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True, timeout=120
+        )
+        ours = load_predictor(folder).probabilities(TEXTS)
+        np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
+        np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
+    again = headway.fit(topics_csv, rungs=RUNGS, fetch=False, out=tmp_path / "again")
+    files = sorted(path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file())
+    assert sum(path.name == "model.safetensors" for path in files) == 2
+    for name in [*files, Path("predictions.csv")]:
+        assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+    other = headway.fit(topics_csv, rungs="finetuned", seed=1, fetch=False, out=tmp_path / "other")
+    weights = Path("rungs/finetuned/model.safetensors")
+    assert (run.folder / weights).read_bytes() != (other.folder / weights).read_bytes()
+
+
+def test_a_batch_and_its_order_do_not_change_a_prediction(run: headway.Run) -> None:
+    for rung in ("frozen", "finetuned"):
+        predictor = run.predictor(rung)
+        texts = [*TEXTS, "snow " * 40, "taxi"]
+        together = predictor.probabilities(texts)
+        alone = np.concatenate([predictor.probabilities([text]) for text in texts])
+        np.testing.assert_allclose(together, alone, atol=1e-6)
+        np.testing.assert_allclose(predictor.probabilities(texts[::-1])[::-1], together, atol=1e-6)
+
+
+def test_what_is_cut_is_counted(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> None:
+    long = tmp_path / "long.csv"
+    lines = topics_csv.read_text().splitlines()
+    long.write_text("\n".join([lines[0], *(line.replace(",", " rain" * 20 + ",") for line in lines[1:])]))
+    run = headway.fit(long, rungs="frozen", fetch=True, out=tmp_path / "run")
+    assert run.record.rungs[0].texts_cut == 240
+
+
+def test_the_ladder_without_weights_says_how_to_fetch_them_and_finishes(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    run = headway.fit(topics_csv, out=tmp_path / "run", fetch=False)
+    states = {rung.name: rung.status for rung in run.record.rungs}
+    assert states == {
+        "majority": "measured",
+        "ngrams": "measured",
+        "frozen": "not tried",
+        "finetuned": "not tried",
+    }
+    assert "headway zoo fetch minilm" in (run.record.rungs[2].reason or "")
+
+
+def test_a_rung_beyond_the_budget_is_listed_with_its_estimate(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    run = headway.fit(topics_csv, out=tmp_path / "run", fetch=True, budget=0.2)
+    last = run.record.rungs[-1]
+    assert last.status == "not tried"
+    assert last.estimate_seconds is not None and last.estimate_seconds > 0
+    assert "of the budget" in (last.reason or "")
+
+
+def test_a_damaged_cache_is_refused_with_the_remedy(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    from headway.weights import cache, catalog
+
+    folder = cache.fetch(catalog.find("minilm"))
+    weights = folder / "model.safetensors"
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    run = headway.fit(topics_csv, rungs="ngrams,frozen", out=tmp_path / "run", fetch=False)
+    frozen = run.record.rungs[-1]
+    assert frozen.status == "failed"
+    assert "sha256" in (frozen.reason or "") and "headway zoo fetch minilm" in (frozen.reason or "")

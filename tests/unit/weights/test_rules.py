@@ -1,0 +1,99 @@
+import pytest
+import torch
+from torch import Tensor
+
+from headway.core.errors import LayoutError
+from headway.weights.convert import to_ours, to_theirs
+from headway.weights.rules import Concat, Drop, Rename, Respell, under
+
+RULES = (
+    Respell(".gamma", ".scale"),
+    Drop("positions", "a constant"),
+    Rename("block.{i}.norm.{part}", "layers.{i}.norm.{part}"),
+    Concat(("block.{i}.q", "block.{i}.k"), "layers.{i}.qk"),
+)
+
+
+def _theirs() -> dict[str, Tensor]:
+    return {
+        "positions": torch.arange(4),
+        "block.0.norm.scale": torch.tensor([1.0, 2.0]),
+        "block.10.norm.gamma": torch.tensor([3.0, 4.0]),
+        "block.0.q": torch.tensor([[1.0], [2.0]]),
+        "block.0.k": torch.tensor([[3.0], [4.0]]),
+    }
+
+
+OURS = {
+    "layers.0.norm.scale": torch.Size([2]),
+    "layers.10.norm.scale": torch.Size([2]),
+    "layers.0.qk": torch.Size([4, 1]),
+}
+
+
+def test_reading_uses_each_rule_and_tells_what_was_dropped() -> None:
+    conversion = to_ours(_theirs(), RULES, OURS)
+    assert conversion.tensors["layers.10.norm.scale"].tolist() == [3.0, 4.0]
+    assert conversion.tensors["layers.0.qk"].flatten().tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert conversion.dropped == {"positions": "a constant"}
+    assert conversion.fresh == ()
+    assert conversion.used == (1, 1, 2, 2)
+
+
+def test_writing_is_the_reverse_in_todays_spelling() -> None:
+    back = to_theirs(to_ours(_theirs(), RULES, OURS).tensors, RULES)
+    theirs = _theirs()
+    del theirs["positions"]
+    theirs["block.10.norm.scale"] = theirs.pop("block.10.norm.gamma")
+    assert back.keys() == theirs.keys()
+    assert all(torch.equal(back[name], theirs[name]) for name in back)
+
+
+def test_prefixes_go_in_front_of_all_names() -> None:
+    prefixed = {f"model.{name}": tensor for name, tensor in _theirs().items()}
+    shapes = {f"inner.{name}": shape for name, shape in OURS.items()}
+    conversion = to_ours(prefixed, under(RULES, "model.", "inner."), shapes)
+    assert conversion.tensors.keys() == shapes.keys()
+
+
+def test_both_lists_are_printed_when_the_accounts_do_not_balance() -> None:
+    theirs = _theirs() | {"extra": torch.zeros(1), "another": torch.zeros(1)}
+    del theirs["block.0.k"], theirs["block.0.norm.scale"]
+    with pytest.raises(LayoutError) as caught:
+        to_ours(theirs, RULES, OURS, where="model.safetensors")
+    message = str(caught.value)
+    for name in ("extra", "another", "block.0.q"):
+        assert f"in the file, but without a place in the model: {name}" in message
+    for name in ("layers.0.qk", "layers.0.norm.scale"):
+        assert f"in the model, but not in the file: {name}" in message
+    assert message.startswith("model.safetensors: ")
+
+
+def test_what_may_be_missing_is_named_and_reported() -> None:
+    shapes = OURS | {"head.weight": torch.Size([2, 2])}
+    with pytest.raises(LayoutError, match=r"not in the file: head\.weight"):
+        to_ours(_theirs(), RULES, shapes)
+    assert to_ours(_theirs(), RULES, shapes, fresh=("head.",)).fresh == ("head.weight",)
+
+
+def test_a_tensor_of_another_shape_is_refused() -> None:
+    theirs = _theirs() | {"block.0.norm.scale": torch.zeros(3)}
+    with pytest.raises(LayoutError, match=r"layers\.0\.norm\.scale is \[3\], the model's is \[2\]"):
+        to_ours(theirs, RULES, OURS)
+
+
+def test_a_tensor_filled_twice_is_refused() -> None:
+    rules = (*RULES, Rename("copy.{part}", "layers.0.norm.{part}"))
+    with pytest.raises(LayoutError, match=r"filled twice: layers\.0\.norm\.scale"):
+        to_ours(_theirs() | {"copy.scale": torch.zeros(2)}, rules, OURS)
+
+
+def test_a_file_with_both_spellings_of_a_name_is_refused() -> None:
+    theirs = _theirs() | {"block.0.norm.gamma": torch.zeros(2)}
+    with pytest.raises(LayoutError, match=r"without a place in the model: layers\.0\.norm\.gamma"):
+        to_ours(theirs, RULES, OURS)
+
+
+def test_writing_refuses_a_tensor_that_no_rule_knows() -> None:
+    with pytest.raises(LayoutError, match="no rule writes unknown"):
+        to_theirs({"unknown": torch.zeros(1)}, RULES)
