@@ -45,7 +45,16 @@ def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
     published = tmp_path_factory.mktemp("published")
     words = [word for topic in TOPICS.values() for word in topic] + "the a with of today we".split()
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *"0123456789", *(f"##{d}" for d in range(10))]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *words,
+        *"0123456789",
+        *(f"##{d}" for d in range(10)),
+    ]
     (published / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     sizes = {"vocab_size": len(pieces), "d_model": 16, "d_ff": 24, "num_heads": 2, "num_layers": 3}
     torch.manual_seed(0)

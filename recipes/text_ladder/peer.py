@@ -45,7 +45,13 @@ def main() -> None:
         order = random.permutation(len(texts))
         for start in range(0, len(texts), asked.batch):
             rows = order[start : start + asked.batch]
-            batch = tokenizer([texts[row] for row in rows], padding=True, truncation=True, max_length=256, return_tensors="pt")
+            batch = tokenizer(
+                [texts[row] for row in rows],
+                padding=True,
+                truncation=True,
+                max_length=256,
+                return_tensors="pt",
+            )
             model(**batch, labels=targets[rows]).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -57,7 +63,11 @@ def main() -> None:
     with torch.inference_mode():
         for start in range(0, len(test_texts), 64):
             batch = tokenizer(
-                test_texts[start : start + 64], padding=True, truncation=True, max_length=256, return_tensors="pt"
+                test_texts[start : start + 64],
+                padding=True,
+                truncation=True,
+                max_length=256,
+                return_tensors="pt",
             )
             predicted += [names[best] for best in model(**batch).logits.argmax(dim=1)]
     print(json.dumps({"predicted": predicted, "seconds": seconds}))

@@ -1,5 +1,6 @@
 """What Python users call, and what the command line calls: ``fit`` and ``load``."""
 
+import inspect
 import shlex
 import shutil
 import time
@@ -80,7 +81,7 @@ def fit(
 
     started = time.monotonic()
     progress = progress or Silent()
-    options = {key: value for key, value in locals().items() if key in fit.__kwdefaults__}
+    options = dict(locals())
     if tolerance < 0:
         raise UsageError(f"must be 0 or more points, not {tolerance}", where="--tolerance")
     if metric is not None and metric.lower() not in METRIC_NAMES:
@@ -254,24 +255,17 @@ def _run_folder(data: Any, out: str | Path | None) -> Path:
 
 
 def _command(data: Any, options: dict[str, Any]) -> str:
-    """Return the command line that makes the same run."""
+    """Return the command line that makes the same run: the options that differ from their defaults."""
     words = ["headway", "fit", str(data) if isinstance(data, str | Path) else "DATA"]
-    for name, value in options.items():
-        default = fit.__kwdefaults__[name]
-        if name in {"progress", "fetch", "out"} or value == default:
+    for name, parameter in inspect.signature(fit).parameters.items():
+        value = options[name]
+        if name in {"data", "progress", "fetch", "out"} or value == parameter.default:
             continue
-        option = f"--{name.replace('_', '-')}"
+        option = name.replace("_", "-")
         if isinstance(value, bool):
-            words.append(option if value else f"--no-{name}")
+            words.append(f"--{option}" if value else f"--no-{option}")
         else:
-            words += [
-                option,
-                value
-                if isinstance(value, str)
-                else ",".join(value)
-                if isinstance(value, list | tuple)
-                else str(value),
-            ]
+            words += [f"--{option}", ",".join(value) if isinstance(value, list | tuple) else str(value)]
     return shlex.join(words)
 
 

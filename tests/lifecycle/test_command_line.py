@@ -103,6 +103,11 @@ def test_an_ngram_rung_fits_and_predicts_without_torch(topics_csv: Path, tmp_pat
         "print(run.predict('rain and storm').label, 'torch' in sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.stdout == "weather False\n", done.stderr

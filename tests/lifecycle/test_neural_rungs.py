@@ -28,7 +28,11 @@ def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> Non
             f"print(json.dumps(load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True, timeout=120
+            [sys.executable, "-c", program, str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
         ours = load_predictor(folder).probabilities(TEXTS)
         np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
@@ -37,7 +41,9 @@ def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> Non
 
 def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
     again = headway.fit(topics_csv, rungs=RUNGS, fetch=False, out=tmp_path / "again")
-    files = sorted(path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file())
+    files = sorted(
+        path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file()
+    )
     assert sum(path.name == "model.safetensors" for path in files) == 2
     for name in [*files, Path("predictions.csv")]:
         assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
@@ -88,9 +94,7 @@ def test_a_rung_beyond_the_budget_is_listed_with_its_estimate(
     assert "of the budget" in (last.reason or "")
 
 
-def test_a_damaged_cache_is_refused_with_the_remedy(
-    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_cache_is_refused_with_the_remedy(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> None:
     from headway.weights import cache, catalog
 
     folder = cache.fetch(catalog.find("minilm"))

@@ -20,7 +20,9 @@ def test_an_output_folder_that_exists_is_left_alone(topics_csv: Path, tmp_path: 
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_a_default_folder_is_numbered(topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_folder_is_numbered(
+    topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     names = [headway.fit(topics_csv, rungs="majority").folder.name for _ in range(2)]
     assert names == ["topics-run", "topics-run-2"]
@@ -91,8 +93,18 @@ def test_control_c_before_anything_is_finished_leaves_nothing(topics_csv: Path, 
     big = tmp_path / "big.csv"
     lines = topics_csv.read_text().splitlines()
     big.write_text("\n".join([lines[0], *(f"{n} {line}" for n in range(400) for line in lines[1:])]))
-    command = [sys.executable, "-c", "from headway.cli.main import main; main()", "fit", "big.csv", "--rungs", "ngrams"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-c",
+        "from headway.cli.main import main; main()",
+        "fit",
+        "big.csv",
+        "--rungs",
+        "ngrams",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "big-run").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

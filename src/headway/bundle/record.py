@@ -153,7 +153,7 @@ def _build(kind: Any, value: Any) -> Any:
     """Rebuild a value of the annotated type from plain JSON values."""
     if value is None:
         return None
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{f.name: _build(hints[f.name], value[f.name]) for f in fields(kind) if f.name in value})
     arguments = [argument for argument in get_args(kind) if argument is not type(None)]

@@ -91,7 +91,7 @@ class Run:
         return self._loaded[name]
 
     @overload
-    def predict(self, texts: str, rung: str | None = None) -> Prediction: ...
+    def predict(self, texts: str, rung: str | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, texts: Sequence[str], rung: str | None = None) -> list[Prediction]: ...
     def predict(self, texts: str | Sequence[str], rung: str | None = None) -> Prediction | list[Prediction]:

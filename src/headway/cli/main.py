@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 import headway
-from headway.cli import doctor, fit, predict, show, zoo
+from headway.cli.doctor import doctor
+from headway.cli.fit import fit
+from headway.cli.predict import predict
+from headway.cli.show import show
+from headway.cli.zoo import app as zoo
 from headway.core.errors import HeadwayError
 
 app = typer.Typer(
@@ -17,11 +21,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("fit")(fit.fit)
-app.command("predict")(predict.predict)
-app.command("show")(show.show)
-app.add_typer(zoo.app, name="zoo")
-app.command("doctor")(doctor.doctor)
+app.command("fit")(fit)
+app.command("predict")(predict)
+app.command("show")(show)
+app.add_typer(zoo, name="zoo")
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -11,11 +11,11 @@ _TEXT_NAMES = """
     text sentence review review_text comment comment_text content message utterance query question tweet
     document body post description abstract snippet passage paragraph input input_text prompt phrase headline
     title subject
-""".split()  # noqa: SIM905 (a list of a name a line would fill a screen)
+""".split()
 _LABEL_NAMES = """
     label labels class category target intent sentiment topic coarse_label label_text label_name class_name
     class_label categories classes tag output answer rating stars score polarity emotion gold y type
-""".split()  # noqa: SIM905
+""".split()
 _PAIRS = (
     ("sentence1", "sentence2"),
     ("sentence_1", "sentence_2"),

@@ -113,7 +113,15 @@ def _run(
         ]
 
     groups = parameter_groups(model.backbone.parameters(), model.head.parameters(), settings)
-    train(model, groups, lambda batch: classification.loss(model, batch), epoch_batches, settings, seed, progress)
+    train(
+        model,
+        groups,
+        lambda batch: classification.loss(model, batch),
+        epoch_batches,
+        settings,
+        seed,
+        progress,
+    )
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

@@ -1,11 +1,14 @@
 """The rows of a run and how they are parted: which are learned from and which are held out."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from headway.data.examples import Examples
 from headway.data.splits import deal, duplicate_groups, holdout
+
+Split = Literal["holdout", "folds", "test file"]
 
 FOLDS = 5
 FOLDS_BELOW = 1000  # with fewer rows and no test file, every row is held out once
@@ -25,7 +28,7 @@ class Rows:
 
     examples: Examples
     parts: tuple[Part, ...]
-    kind: str  # "holdout" | "folds" | "test file"
+    kind: Split
     words: str
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from headway.models.heads import Classifier
 from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
 from headway.weights.pretrained import load_classifier, save_classifier
+
+if TYPE_CHECKING:
+    from headway.models.base import Backbone
 
 _FILE = "finetuned.json"
 
@@ -53,6 +56,6 @@ class FineTunedClassifier:
         """Read what ``save`` wrote, onto the fastest device there is."""
         stored = read_json(folder / _FILE)
         model, labels = load_classifier(folder)
-        encoder = TextEncoder.around(model.backbone, folder, stored["max_tokens"])
+        encoder = TextEncoder.around(cast("Backbone", model.backbone), folder, stored["max_tokens"])
         model.to(encoder.device)
         return cls(labels, encoder, model, stored["settings"])

@@ -46,7 +46,9 @@ class LinearHead:
     bias: np.ndarray  # [C]
 
     @classmethod
-    def fit(cls, features: np.ndarray, targets: np.ndarray, classes: int, inverse_regularisation: float) -> Self:
+    def fit(
+        cls, features: np.ndarray, targets: np.ndarray, classes: int, inverse_regularisation: float
+    ) -> Self:
         """Fit multinomial logistic regression by L-BFGS on features [B, F]; every class is among ``targets``."""
         from sklearn.linear_model import LogisticRegression
 
@@ -71,7 +73,9 @@ class FrozenClassifier:
     """A published encoder and a linear head; ``embed`` computes the features (by default the encoder does)."""
 
     kind: ClassVar[str] = "frozen"
-    opens_with: ClassVar[str | None] = "transformers AutoModel (the encoder; Headway reads head.safetensors beside it)"
+    opens_with: ClassVar[str | None] = (
+        "transformers AutoModel (the encoder; Headway reads head.safetensors beside it)"
+    )
 
     def __init__(
         self,

@@ -88,7 +88,7 @@ _NO_MATHEMATICS = frozenset(
     pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type prefix problem_type
     return_dict sep_token_id task_specific_params tie_encoder_decoder tie_word_embeddings tokenizer_class
     torch_dtype torchscript transformers_version use_bfloat16 use_cache
-    """.split()  # noqa: SIM905 (a list of 50 lines reads worse)
+    """.split()
 )
 
 
