@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 REFERENCES := transformers
 
-.PHONY: demo test test-parity lint types references clean
+.PHONY: demo test test-parity lint types clean \
+  benchmark-finetune benchmark-inference benchmark-cold-start recipe-text-ladder
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -27,6 +28,24 @@ lint: $(VENV)/.develop
 
 types: $(VENV)/.develop
 	$(BIN)/mypy
+
+.venv-references/.ready: pyproject.toml constraints.txt  ## Headway and its peers in one environment, for benchmarks
+	$(PYTHON) -m venv .venv-references
+	.venv-references/bin/python -m pip install --quiet --constraint constraints.txt --editable . \
+	  transformers sentence-transformers
+	.venv-references/bin/headway zoo fetch minilm
+	.venv-references/bin/python benchmarks/published.py .venv-references/minilm
+	@touch $@
+
+benchmark-finetune benchmark-inference: benchmark-%: .venv-references/.ready
+	.venv-references/bin/python benchmarks/$*.py .venv-references/minilm
+
+benchmark-cold-start: .venv-references/.ready  ## needs a run: make demo
+	.venv-references/bin/python benchmarks/cold_start.py demo-run .venv-references/minilm
+
+recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept
+	.venv-references/bin/python recipes/text_ladder/run.py \
+	  --peer .venv-references/bin/python --model .venv-references/minilm
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -33,3 +33,27 @@ class Silent:
 
     def end(self) -> None:
         """Ignore."""
+
+
+class Prefixed:
+    """Puts the name of the larger work before each stretch: "Fine-tuned encoder, 2 of 5: fine-tuning"."""
+
+    def __init__(self, inner: Progress, prefix: str) -> None:
+        self.inner = inner
+        self.prefix = prefix
+
+    def say(self, text: str) -> None:
+        """Pass on."""
+        self.inner.say(text)
+
+    def begin(self, name: str, total: int, unit: str) -> None:
+        """Pass on, with the prefix."""
+        self.inner.begin(f"{self.prefix}: {name}", total, unit)
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Pass on."""
+        self.inner.advance(count, note)
+
+    def end(self) -> None:
+        """Pass on."""
+        self.inner.end()

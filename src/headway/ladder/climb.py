@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from headway.bundle.predictors import load_predictor, log_probabilities, save_pr
 from headway.core.device import available_memory
 from headway.core.errors import HeadwayError
 from headway.core.files import atomic_folder, folder_size, human_bytes
-from headway.core.progress import Progress
+from headway.core.progress import Prefixed, Progress
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.ladder.comparison import METRIC_TITLES
@@ -22,6 +22,9 @@ from headway.ladder.rungs import Rung, Workload
 from headway.ladder.wording import percent
 from headway.metrics.calibration import fit_temperature
 from headway.metrics.classification import score as score_of
+
+if TYPE_CHECKING:
+    from headway.models.base import Predictor
 
 LATENCY_TEXTS = 100
 LATENCY_SECONDS = 3.0
@@ -114,7 +117,8 @@ def climb(
 def refit(step: Step, rows: Rows, plan: Plan, folder: Path, progress: Progress) -> None:
     """Train the step's rung on all rows and put that predictor in the place of the measured one."""
     assert step.measured is not None
-    predictor = step.rung.fit(rows.examples, derive(plan.seed, step.rung.name, "all rows"), progress)
+    watched = Prefixed(progress, f"{step.rung.title}, all rows")
+    predictor = step.rung.fit(rows.examples, derive(plan.seed, step.rung.name, "all rows"), watched)
     progress.end()
     with atomic_folder(folder / "rungs" / step.rung.name) as target:
         save_predictor(predictor, target, step.measured.temperature)
@@ -136,31 +140,19 @@ def _reason_against(step: Step, rows: Rows, plan: Plan, seconds_left: float) -> 
 
 
 def _measure(rung: Rung, rows: Rows, seed: int, folder: Path, progress: Progress) -> Measured:
-    """Train on each part, predict its held-out rows, save the first part's predictor, and time that one as loaded."""
-    examples, held_out = rows.examples, rows.held_out
-    place = np.full(len(examples), -1)
-    place[held_out] = np.arange(len(held_out))
-    probabilities = np.empty((len(held_out), len(examples.names)))
-    seconds = []
-    first = None
-    for number, part in enumerate(rows.parts):
-        started = time.perf_counter()
-        predictor = rung.fit(examples.take(part.train), derive(seed, rung.name, number), progress)
-        seconds.append(time.perf_counter() - started)
-        texts = [examples.texts[row] for row in part.held_out]
-        probabilities[place[part.held_out]] = predictor.probabilities(texts)
-        first = first or predictor
-    assert first is not None
-    temperature = fit_temperature(log_probabilities(probabilities), examples.labels[held_out])
+    """Train and predict, save the first part's predictor, and time that one as it loads from disk."""
+    first, probabilities, seconds = _train_and_predict(rung, rows, seed, progress)
+    held_out = rows.held_out
+    temperature = fit_temperature(log_probabilities(probabilities), rows.examples.labels[held_out])
     saved = folder / "rungs" / rung.name
     with atomic_folder(saved) as target:
         save_predictor(first, target, temperature)
-    texts = [examples.texts[row] for row in held_out]
+    texts = [rows.examples.texts[row] for row in held_out]
     median, slow = latency(saved, texts)
     return Measured(
         probabilities=probabilities,
         temperature=temperature,
-        train_seconds=float(np.mean(seconds)),
+        train_seconds=seconds,
         latency_ms=median,
         latency_p95_ms=slow,
         size_bytes=folder_size(saved),
@@ -169,6 +161,31 @@ def _measure(rung: Rung, rows: Rows, seed: int, folder: Path, progress: Progress
         texts_cut=first.cut(texts),
         opens_with=first.opens_with,
     )
+
+
+def _train_and_predict(
+    rung: Rung, rows: Rows, seed: int, progress: Progress
+) -> tuple["Predictor", np.ndarray, float]:
+    """Train on each part; return the first part's predictor, the held-out rows' probabilities, mean seconds a training.
+
+    The probabilities [held-out rows, C] are in the order of ``rows.held_out``.
+    """
+    examples = rows.examples
+    place = np.full(len(examples), -1)
+    place[rows.held_out] = np.arange(len(rows.held_out))
+    probabilities = np.empty((len(rows.held_out), len(examples.names)))
+    predictors: list[Predictor] = []
+    seconds = []
+    for number, part in enumerate(rows.parts):
+        name = rung.title if len(rows.parts) == 1 else f"{rung.title}, {number + 1} of {len(rows.parts)}"
+        started = time.perf_counter()
+        training = examples.take(part.train)
+        predictor = rung.fit(training, derive(seed, rung.name, number), Prefixed(progress, name))
+        seconds.append(time.perf_counter() - started)
+        texts = [examples.texts[row] for row in part.held_out]
+        probabilities[place[part.held_out]] = predictor.probabilities(texts)
+        predictors = predictors or [predictor]
+    return predictors[0], probabilities, float(np.mean(seconds))
 
 
 def latency(folder: Path, texts: Sequence[str]) -> tuple[float, float]:

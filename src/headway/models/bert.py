@@ -31,8 +31,8 @@ from headway.models.base import Features, LayerGroup
 
 
 @dataclass(frozen=True, kw_only=True)
-class BertConfig(Config):
-    """The sizes of a BERT; the defaults are those that all published ones share."""
+class EncoderConfig(Config):
+    """The sizes of a BERT or one of its kin; the defaults are those that all published ones share."""
 
     vocab_size: int
     d_model: int
@@ -40,11 +40,17 @@ class BertConfig(Config):
     num_heads: int
     num_layers: int
     max_positions: int = 512
-    num_segments: int = 2
     activation: str = "gelu"  # a key of blocks.feedforward.ACTIVATIONS
     dropout: float = 0.1
     attention_dropout: float = 0.1  # on the attention weights
     norm_eps: float = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertConfig(EncoderConfig):
+    """The sizes of a BERT."""
+
+    num_segments: int = 2
 
 
 class Embeddings(nn.Module):
@@ -65,18 +71,17 @@ class Embeddings(nn.Module):
         return Ragged(self.dropout(self.norm(x)), batch.lengths)
 
 
-class Bert(nn.Module):
-    """The encoder and its pooler. Implements `models.base.Backbone`; it keeps no state between batches."""
+class Encoder(nn.Module):
+    """Embeddings, then post-norm layers, read at the first token: what BERT shares with its kin.
 
-    config_class: ClassVar[type[Config]] = BertConfig
+    Implements `models.base.Backbone` for them; it keeps no state between batches.
+    """
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: EncoderConfig, embeddings: nn.Module) -> None:
         super().__init__()
         self.config = config
-        self.embeddings = Embeddings(config)
+        self.embeddings = embeddings
         self.layers = nn.ModuleList(_layer(config) for _ in range(config.num_layers))
-        self.pooler = nn.Linear(config.d_model, config.d_model)
-        self.apply(initialize)
 
     @property
     def num_features(self) -> int:
@@ -86,11 +91,11 @@ class Bert(nn.Module):
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D]. Raises UsageError on a state or a text that is too long."""
         if state is not None:
-            raise UsageError("BERT keeps no state from batch to batch", where="state")
+            raise UsageError(f"{type(self).__name__} keeps no state from batch to batch", where="state")
         return Features(self._run(batch, self.layers))
 
     def pooled(self, features: Features) -> Tensor:
-        """Return tanh(pooler(first token)), [B, D]."""
+        """Return each text's vector, made of its first token's, [B, D]."""
         return self._pool(first_tokens(features.tokens))
 
     def summarize(self, batch: Tokens) -> Tensor:
@@ -109,12 +114,9 @@ class Bert(nn.Module):
         return depths
 
     def layer_groups(self) -> list[LayerGroup]:
-        """Return embeddings, each layer, pooler."""
-        modules = {
-            "embeddings": self.embeddings,
-            **{f"layers.{i}": layer for i, layer in enumerate(self.layers)},
-            "pooler": self.pooler,
-        }
+        """Return embeddings, then each layer."""
+        layers = {f"layers.{i}": layer for i, layer in enumerate(self.layers)}
+        modules = {"embeddings": self.embeddings, **layers}
         return [LayerGroup(name, tuple(module.parameters())) for name, module in modules.items()]
 
     def _run(self, batch: Tokens, layers: Any) -> Ragged:
@@ -135,10 +137,29 @@ class Bert(nn.Module):
         return x
 
     def _pool(self, first: Tensor) -> Tensor:
+        return first
+
+
+class Bert(Encoder):
+    """The encoder and its pooler: a text's vector is tanh(pooler(first token))."""
+
+    config: BertConfig
+    config_class: ClassVar[type[Config]] = BertConfig
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__(config, Embeddings(config))
+        self.pooler = nn.Linear(config.d_model, config.d_model)
+        self.apply(initialize)
+
+    def layer_groups(self) -> list[LayerGroup]:
+        """Return embeddings, each layer, pooler."""
+        return [*super().layer_groups(), LayerGroup("pooler", tuple(self.pooler.parameters()))]
+
+    def _pool(self, first: Tensor) -> Tensor:
         return torch.tanh(self.pooler(first))
 
 
-def _layer(config: BertConfig) -> TransformerLayer:
+def _layer(config: EncoderConfig) -> TransformerLayer:
     """Build one post-norm layer."""
     return TransformerLayer(
         attention=SelfAttention(config.d_model, config.num_heads, dropout=config.attention_dropout),

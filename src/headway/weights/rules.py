@@ -16,6 +16,8 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from headway.core.errors import LayoutError
+
 Pool = dict[str, Tensor]
 
 
@@ -103,6 +105,61 @@ class Drop:
     def under(self, theirs: str, ours: str) -> Self:
         """Prefix the name."""
         return replace(self, theirs=theirs + self.theirs)
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Their second name for a tensor that another rule, further down, reads as ``first``; our model has it once.
+
+    A file may hold both, if they are equal, or either. Writing leaves the second out: readers tie it again.
+    """
+
+    theirs: str
+    first: str
+
+    def read(self, pool: Pool) -> Pool:
+        """Take the second copy, or give it the first name where that is missing. Raises LayoutError."""
+        for second, parts in matches(self.theirs, pool):
+            first = fill(self.first, parts)
+            tensor = pool.pop(second)
+            if not torch.equal(pool.setdefault(first, tensor), tensor):
+                raise LayoutError(
+                    f"differs from {first}, but in this model the two are one",
+                    where=second,
+                    remedy="Use weights that were trained with the two tied.",
+                )
+        return {}
+
+    def write(self, pool: Pool) -> Pool:
+        """Return nothing."""
+        return {}
+
+    def under(self, theirs: str, ours: str) -> Self:
+        """Prefix both of their names."""
+        return replace(self, theirs=theirs + self.theirs, first=theirs + self.first)
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """What another rule says, of matrices that they store as [in, out] and we, like torch, as [out, in]."""
+
+    rule: Rule
+
+    def read(self, pool: Pool) -> Pool:
+        """Transpose theirs, then read."""
+        turned = {name: tensor.T if tensor.ndim == 2 else tensor for name, tensor in pool.items()}  # views
+        found = self.rule.read(turned)
+        for name in pool.keys() - turned.keys():
+            del pool[name]
+        return {name: tensor.contiguous() for name, tensor in found.items()}
+
+    def write(self, pool: Pool) -> Pool:
+        """Write, then transpose."""
+        return {name: tensor.T.contiguous() for name, tensor in self.rule.write(pool).items()}
+
+    def under(self, theirs: str, ours: str) -> Self:
+        """Prefix the rule's names."""
+        return replace(self, rule=self.rule.under(theirs, ours))
 
 
 @dataclass(frozen=True)
