@@ -22,6 +22,7 @@ from headway.training.groups import parameter_groups
 from headway.training.loop import train
 from headway.training.settings import TrainingSettings
 
+FEWEST_STEPS = 240
 SAMPLE = 96  # texts on which an estimate is timed
 
 
@@ -89,8 +90,15 @@ class FineTuning:
 
 
 def settings_for(rows: int) -> TrainingSettings:
-    """Return the recipe for a number of training rows."""
-    return TrainingSettings(epochs=5, learning_rate=1e-4)
+    """Return the recipe for a number of training rows: three epochs, more where that would be few steps.
+
+    Small sets need the steps (Zhang et al. 2021, arXiv:2006.05987, section 6). Chosen on parts held out from the
+    training rows of trec (3 epochs at rates 1e-4 and 2e-4: 94.3 and 94.5) and of two sst2 samples of 2,000 (4, 5 and 8
+    epochs at 1e-4: 86.3, 86.0 and 86.0 on average, within chance of each other).
+    """
+    batch_size = 32
+    epochs = round(FEWEST_STEPS * batch_size / rows)
+    return TrainingSettings(epochs=min(10, max(3, epochs)), learning_rate=1e-4, batch_size=batch_size)
 
 
 def _run(
