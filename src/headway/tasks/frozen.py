@@ -154,6 +154,6 @@ def remembering(encoder: TextEncoder) -> Embed:
         new = [text for text in dict.fromkeys(texts) if (text, depths) not in known]
         for text, row in zip(new, encoder.layer_means(new, depths), strict=True):
             known[text, depths] = row
-        return np.stack([known[text, depths] for text in texts])
+        return np.stack([known[text, depths] for text in texts]) if texts else encoder.layer_means([], depths)
 
     return embed

@@ -1,0 +1,61 @@
+"""Every predictor keeps the contract of `models.base.Predictor`, through a folder on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headway.bundle.predictors import KINDS, load_predictor, save_predictor
+from headway.core.errors import HeadwayError
+from headway.core.progress import Silent
+from headway.data.columns import choose_columns
+from headway.data.checks import check_examples
+from headway.data.readers import read_table
+from headway.ladder.rungs import text_rungs
+from headway.models.base import Predictor
+
+HARD_TEXTS = ["rain", "", "   ", "🌧️ and ☀️", "한국어", "a\u0000b", "x" * 100_000, "word " * 5_000]
+
+
+@pytest.fixture(params=["majority", "ngrams", "frozen", "finetuned"])
+def predictor(request: pytest.FixtureRequest, tiny_zoo: Path, topics_csv: Path) -> Predictor:
+    from headway.weights import cache, catalog
+
+    cache.fetch(catalog.find("minilm"))
+    table = read_table(topics_csv)
+    examples = check_examples(table, choose_columns(table)).examples
+    rung = next(rung for rung in text_rungs(None) if rung.name == request.param)
+    return rung.fit(examples, 0, Silent())
+
+
+def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) -> None:
+    assert predictor.kind in KINDS
+    assert predictor.labels == ("food", "travel", "weather")
+    assert predictor.parameters > 0
+    first = predictor.probabilities(HARD_TEXTS)
+    assert first.shape == (len(HARD_TEXTS), 3) and first.dtype == np.float64
+    np.testing.assert_allclose(first.sum(axis=1), 1, atol=1e-9)
+    assert predictor.probabilities([]).shape == (0, 3)
+    assert 0 <= predictor.cut(HARD_TEXTS) <= len(HARD_TEXTS)
+
+    save_predictor(predictor, tmp_path, temperature=2.0)
+    assert not [path for path in tmp_path.iterdir() if path.suffix in {".pkl", ".pickle", ".joblib", ".bin", ".pt"}]
+    loaded = load_predictor(tmp_path)
+    assert loaded.labels == predictor.labels and loaded.temperature == 2.0
+    np.testing.assert_allclose(loaded.predictor.probabilities(HARD_TEXTS), first, atol=1e-6)
+    assert (loaded.probabilities(HARD_TEXTS).max(axis=1) <= first.max(axis=1) + 1e-9).all()
+
+
+def test_a_damaged_folder_is_an_error_of_ours(predictor: Predictor, tmp_path: Path) -> None:
+    save_predictor(predictor, tmp_path)
+    ours = [path for path in sorted(tmp_path.iterdir()) if path.name != "tokenizer_config.json"]  # for transformers
+    for path in ours:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        with pytest.raises(HeadwayError):
+            load_predictor(tmp_path)
+        path.unlink()
+        with pytest.raises(HeadwayError):
+            load_predictor(tmp_path)
+        path.write_bytes(content)
+    load_predictor(tmp_path)
