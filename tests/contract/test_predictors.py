@@ -8,8 +8,8 @@ import pytest
 from headway.bundle.predictors import KINDS, load_predictor, save_predictor
 from headway.core.errors import HeadwayError
 from headway.core.progress import Silent
-from headway.data.columns import choose_columns
 from headway.data.checks import check_examples
+from headway.data.columns import choose_columns
 from headway.data.readers import read_table
 from headway.ladder.rungs import text_rungs
 from headway.models.base import Predictor
@@ -39,7 +39,9 @@ def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) ->
     assert 0 <= predictor.cut(HARD_TEXTS) <= len(HARD_TEXTS)
 
     save_predictor(predictor, tmp_path, temperature=2.0)
-    assert not [path for path in tmp_path.iterdir() if path.suffix in {".pkl", ".pickle", ".joblib", ".bin", ".pt"}]
+    assert not [
+        path for path in tmp_path.iterdir() if path.suffix in {".pkl", ".pickle", ".joblib", ".bin", ".pt"}
+    ]
     loaded = load_predictor(tmp_path)
     assert loaded.labels == predictor.labels and loaded.temperature == 2.0
     np.testing.assert_allclose(loaded.predictor.probabilities(HARD_TEXTS), first, atol=1e-6)
@@ -48,7 +50,9 @@ def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) ->
 
 def test_a_damaged_folder_is_an_error_of_ours(predictor: Predictor, tmp_path: Path) -> None:
     save_predictor(predictor, tmp_path)
-    ours = [path for path in sorted(tmp_path.iterdir()) if path.name != "tokenizer_config.json"]  # for transformers
+    ours = [
+        path for path in sorted(tmp_path.iterdir()) if path.name != "tokenizer_config.json"
+    ]  # for transformers
     for path in ours:
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
