@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headway.blocks.cache import Past, Places
 from headway.blocks.dropout import check_probability, keep_mask
 from headway.blocks.pooling import first_tokens
 from headway.blocks.ragged import Lengths, Ragged, Run, cuts
@@ -147,46 +148,179 @@ def _sizes(run: Run, device: torch.device) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention: H heads of size K = D / H, one projection for queries, keys and values
-    together.
+    """Multi-head self-attention: H heads of size K (d_kv; D / H unless given), one projection for queries, keys
+    and values together.
 
-    ``qkv.weight`` [3 D, D] holds the rows of the queries, then the keys, then the values, each head after
+    ``qkv.weight`` [3 H K, D] holds the rows of the queries, then the keys, then the values, each head after
     head. dropout is the probability with which an attention weight is dropped in training; ``fused = False``
-    takes the step-by-step path. Raises UsageError when H does not divide D.
+    takes the step-by-step path. causal: a token sees itself and those before it; window: of these the nearest
+    so many. scale: of the scores, K^-0.5 unless given; bias: whether the projections add one. Raises UsageError
+    when no d_kv is given and H does not divide D.
     """
 
-    def __init__(self, d_model: int, num_heads: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        *,
+        dropout: float = 0.0,
+        causal: bool = False,
+        window: int | None = None,
+        d_kv: int | None = None,
+        scale: float | None = None,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise UsageError(
-                f"d_model {d_model} is not a multiple of num_heads {num_heads}", where="SelfAttention"
-            )
+        size = num_heads * (_head_size(d_model, num_heads) if d_kv is None else d_kv)  # H K
         self.num_heads = num_heads
+        self.scale = scale
         self.dropout = check_probability(dropout)
+        self.causal = causal
+        self.window = window
         self.fused = True
-        self.qkv = nn.Linear(d_model, 3 * d_model)
-        self.output = nn.Linear(d_model, d_model)
+        self.qkv = nn.Linear(d_model, 3 * size, bias=bias)
+        self.output = nn.Linear(size, d_model, bias=bias)
 
-    def forward(self, x: Ragged) -> Tensor:
-        """Return what each token takes from its sequence, [N, D]."""
+    def forward(self, x: Ragged, relative: Tensor | None = None) -> Tensor:
+        """Return what each token takes from its sequence, [N, D]; ``relative`` [H, T, T] is added to the scores."""
         qkv: Tensor = self.qkv(x.values)
         q, k, v = self._heads(qkv, 3)
-        return self._mix(q, k, v, x.lengths, x.lengths)
+        return self._mix(q, k, v, x.lengths, x.lengths, relative)
+
+    def step(
+        self, x: Ragged, past: Past, places: Places, relative: Tensor | None = None
+    ) -> tuple[Tensor, Past]:
+        """Return what `forward` returns for the new tokens [N, D] of rows whose earlier ones are in ``past``.
+
+        Causal; ``relative`` [B, H, T, S] (or [1, H, T, S]) is added to the scores. Also returns the past with the new
+        tokens' keys and values; the old one is not to be used again.
+        """
+        assert self.causal
+        qkv: Tensor = self.qkv(x.values)
+        q, k, v = self._heads(qkv, 3)
+        past = places.append(past, k, v)
+        attending = attend if self.fused else _attend_step_by_step
+        mixed = attending(
+            places.run.rectangle(q).transpose(1, 2),  # [B, T, H, K] -> [B, H, T, K]
+            *past.first(places.longest),
+            mask=places.mask(self.window),
+            bias=relative,
+            scale=self.scale,
+        )
+        out: Tensor = self.output(places.run.flat(mixed.transpose(1, 2)).flatten(1))  # [N, H, K] -> [N, D]
+        return out, past
 
     def at_first(self, x: Ragged) -> Tensor:
-        """Return the rows of `forward` for the first token of each sequence only, [B, D]."""
-        D = x.values.shape[1]
-        weight, bias = self.qkv.weight, self.qkv.bias
-        (q,) = self._heads(F.linear(first_tokens(x), weight[:D], bias[:D]), 1)
-        k, v = self._heads(F.linear(x.values, weight[D:], bias[D:]), 2)
+        """Return the rows of `forward` for the first token of each sequence only, [B, D]; not for a causal one."""
+        assert not self.causal  # attend_ragged takes the queries for the last positions
+        size = self.output.in_features  # H K
+        (q,) = self._heads(self._project(first_tokens(x), slice(None, size)), 1)
+        k, v = self._heads(self._project(x.values, slice(size, None)), 2)
         return self._mix(q, k, v, Lengths((1,) * len(x.lengths), x.lengths.device), x.lengths)
 
+    def _project(self, x: Tensor, rows: slice) -> Tensor:
+        """Return some of the rows of `qkv`'s result."""
+        bias: Tensor | None = self.qkv.bias
+        return F.linear(x, self.qkv.weight[rows], None if bias is None else bias[rows])
+
     def _heads(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """Cut [N, parts D] into parts, each [N, H, K]."""
+        """Cut [N, parts H K] into parts, each [N, H, K]."""
         return x.view(x.shape[0], parts, self.num_heads, -1).unbind(1)
 
-    def _mix(self, q: Tensor, k: Tensor, v: Tensor, q_lengths: Lengths, k_lengths: Lengths) -> Tensor:
+    def _mix(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        q_lengths: Lengths,
+        k_lengths: Lengths,
+        relative: Tensor | None = None,
+    ) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        mixed = attend_ragged(q, k, v, q_lengths, k_lengths, dropout=dropout, fused=self.fused)  # [N, H, K]
-        out: Tensor = self.output(mixed.flatten(1))
+        mixed = attend_ragged(
+            q,
+            k,
+            v,
+            q_lengths,
+            k_lengths,
+            causal=self.causal,
+            window=self.window,
+            bias=relative,
+            scale=self.scale,
+            dropout=dropout,
+            fused=self.fused,
+        )
+        out: Tensor = self.output(mixed.flatten(1))  # [N, H, K] -> [N, D]
         return out
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention from a decoder's tokens to the encoder's vectors of the same row, its ``memory``.
+
+    ``query.weight`` [H K, D]; ``memory.weight`` [2 H K, D] holds the rows of the keys, then the values, each head
+    after head. The options are those of SelfAttention.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        *,
+        dropout: float = 0.0,
+        d_kv: int | None = None,
+        scale: float | None = None,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        size = num_heads * (_head_size(d_model, num_heads) if d_kv is None else d_kv)  # H K
+        self.num_heads = num_heads
+        self.scale = scale
+        self.dropout = check_probability(dropout)
+        self.fused = True
+        self.query = nn.Linear(d_model, size, bias=bias)
+        self.memory = nn.Linear(d_model, 2 * size, bias=bias)
+        self.output = nn.Linear(size, d_model, bias=bias)
+
+    def forward(self, x: Ragged, memory: Ragged) -> Tensor:
+        """Return what each token [N, D] takes from its row's memory, [N, D]."""
+        q = self.query(x.values).view(len(x.values), self.num_heads, -1)  # [N, H, K]
+        k, v = self._keys_and_values(memory)
+        mixed = attend_ragged(
+            q,
+            k,
+            v,
+            x.lengths,
+            memory.lengths,
+            scale=self.scale,
+            dropout=self.dropout if self.training else 0.0,
+            fused=self.fused,
+        )
+        out: Tensor = self.output(mixed.flatten(1))  # [N, H, K] -> [N, D]
+        return out
+
+    def remember(self, memory: Ragged) -> Past:
+        """Return the memory's keys and values as rectangles [B, H, S, K], for all the steps to come."""
+        (run,) = memory.lengths.runs([len(memory.lengths)])
+        k, v = self._keys_and_values(memory)
+        return Past(run.rectangle(k).transpose(1, 2), run.rectangle(v).transpose(1, 2))
+
+    def step(self, x: Ragged, memory: Past, mask: Tensor | None, places: Places) -> Tensor:
+        """Return what `forward` returns for the new tokens [N, D]; mask [B, 1, 1, S]: which of the memory is real."""
+        q = self.query(x.values).view(len(x.values), self.num_heads, -1)  # [N, H, K]
+        attending = attend if self.fused else _attend_step_by_step
+        rectangle = places.run.rectangle(q).transpose(1, 2)  # [B, T, H, K] -> [B, H, T, K]
+        mixed = attending(rectangle, memory.keys, memory.values, mask=mask, scale=self.scale)
+        out: Tensor = self.output(places.run.flat(mixed.transpose(1, 2)).flatten(1))  # [N, H, K] -> [N, D]
+        return out
+
+    def _keys_and_values(self, memory: Ragged) -> tuple[Tensor, ...]:
+        """Return both, [N, H, K] each."""
+        projected: Tensor = self.memory(memory.values)
+        return projected.view(len(projected), 2, self.num_heads, -1).unbind(1)
+
+
+def _head_size(d_model: int, num_heads: int) -> int:
+    """Return D / H; raises UsageError when it is no whole number."""
+    if d_model % num_heads:
+        raise UsageError(f"d_model {d_model} is not a multiple of num_heads {num_heads}", where="attention")
+    return d_model // num_heads

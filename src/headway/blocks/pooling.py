@@ -10,6 +10,11 @@ def first_tokens(tokens: Ragged) -> Tensor:
     return tokens.values.index_select(0, tokens.lengths.offsets)
 
 
+def last_tokens(tokens: Ragged) -> Tensor:
+    """Return the last token's vector of each sequence, [B, D]."""
+    return tokens.values.index_select(0, tokens.lengths.offsets + tokens.lengths.counts - 1)
+
+
 def mean_pool(tokens: Ragged) -> Tensor:
     """Return the mean over each sequence's tokens, [B, D]."""
     values, lengths = tokens.values, tokens.lengths
