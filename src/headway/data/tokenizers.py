@@ -19,7 +19,8 @@ from headway.core.files import write_json, write_text
 
 FILE = "tokenizer.json"
 CHARACTERS_AT_ONCE = 1_000_000  # the library takes some 500 bytes a character until it is done
-_SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
+END = "<|endoftext|>"  # GPT-2's one special token: it stands between texts
+SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Encoded:
 
 
 class Tokenizer:
-    """BERT's WordPiece tokenizer (Devlin et al. 2019): [CLS] pieces [SEP]."""
+    """A tokenizer of the library: BERT's WordPiece (Devlin et al. 2019), [CLS] pieces [SEP], or one of `bpe`."""
 
     def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -48,21 +49,26 @@ class Tokenizer:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot be read: {error}", where=str(path)) from error
         vocabulary = {piece.rstrip("\r"): index for index, piece in enumerate(pieces)}
-        missing = [token for token in _SPECIAL.values() if token not in vocabulary]
+        missing = [token for token in SPECIAL.values() if token not in vocabulary]
         if missing or len(vocabulary) != len(pieces):
             problem = f"lacks {', '.join(missing)}" if missing else "holds a piece twice"
             raise DataError(f"is no BERT vocabulary: it {problem}", where=str(path))
-        tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=_SPECIAL["unk"]))
+        return cls.from_wordpieces(vocabulary, lowercase=lowercase)
+
+    @classmethod
+    def from_wordpieces(cls, vocabulary: dict[str, int], *, lowercase: bool) -> Self:
+        """Build from pieces and their ids 0, 1, 2, ..., the special ones among them."""
+        tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token=SPECIAL["unk"]))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        cls_, sep = _SPECIAL["cls"], _SPECIAL["sep"]
+        cls_, sep = SPECIAL["cls"], SPECIAL["sep"]
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{cls_}:0 $A:0 {sep}:0",
             pair=f"{cls_}:0 $A:0 {sep}:0 $B:1 {sep}:1",
             special_tokens=[(cls_, vocabulary[cls_]), (sep, vocabulary[sep])],
         )
         tokenizer.decoder = decoders.WordPiece()
-        tokenizer.add_special_tokens(list(_SPECIAL.values()))
+        tokenizer.add_special_tokens(list(SPECIAL.values()))
         return cls(tokenizer)
 
     @classmethod
@@ -84,14 +90,34 @@ class Tokenizer:
         normalizer: dict[str, Any] | None = json.loads(self._tokenizer.to_str())["normalizer"]
         return bool(normalizer and normalizer.get("lowercase"))
 
+    @property
+    def end(self) -> int | None:
+        """The id of the token that ends a text and stands between texts (GPT-2's <|endoftext|>); None: it has none."""
+        return self._tokenizer.token_to_id(END)
+
+    @property
+    def special(self) -> dict[str, int]:
+        """The ids of those of unk, sep, pad, cls and mask that it has."""
+        ids = {name: self._tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
+        return {name: index for name, index in ids.items() if index is not None}
+
+    def pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return each text's ids, all of them, and without the special tokens that `encode` puts around a text."""
+        ids: list[np.ndarray] = []
+        for part in _parts(texts):
+            encodings = self._tokenizer.encode_batch_fast(part, add_special_tokens=False)
+            ids += [np.array(encoding.ids, np.int32) for encoding in encodings]
+        return ids
+
     def encode(self, texts: Sequence[str], max_tokens: int) -> Encoded:
         """Turn texts into ids; one longer than max_tokens, [CLS] and [SEP] included, loses its end and is
         counted.
 
         Raises UsageError when max_tokens leaves no room, DataError on a text that is no Unicode.
         """
-        if max_tokens < 3:
-            raise UsageError(f"max_tokens must be at least 3, found {max_tokens}", where="max_tokens")
+        least = 1 + self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        if max_tokens < least:
+            raise UsageError(f"max_tokens must be at least {least}, found {max_tokens}", where="max_tokens")
         self._tokenizer.enable_truncation(max_tokens)
         ids: list[np.ndarray] = []
         cut = 0
@@ -106,22 +132,38 @@ class Tokenizer:
             self._tokenizer.no_truncation()
         return Encoded(ids, cut)
 
+    def decode(self, ids: Sequence[int] | np.ndarray, *, special: bool = False) -> str:
+        """Turn ids into text; special: keep special tokens as they are written. Raises UsageError on an unknown id.
+
+        Bytes that are no UTF-8 (a character cut in two) become U+FFFD.
+        """
+        unknown = [int(index) for index in ids if not 0 <= index < self.vocab_size]
+        if unknown:
+            raise UsageError(f"no piece has the id {unknown[0]}; there are {self.vocab_size}", where="decode")
+        return self._tokenizer.decode([int(index) for index in ids], skip_special_tokens=not special)
+
     def save(self, folder: Path, *, max_tokens: int) -> None:
         """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers' AutoTokenizer opens
         it.
         """
         write_text(folder / FILE, self._tokenizer.to_str(pretty=True))
-        write_json(
-            folder / "tokenizer_config.json",
-            {
+        write_json(folder / "tokenizer_config.json", {**self._published(), "model_max_length": max_tokens})
+
+    def _published(self) -> dict[str, Any]:
+        """Return what transformers calls this kind of tokenizer, and its settings."""
+        model = self._tokenizer.model
+        if isinstance(model, models.WordPiece):
+            return {
                 "tokenizer_class": "BertTokenizer",
                 "do_lower_case": self.lowercase,
                 "strip_accents": None,
                 "tokenize_chinese_chars": True,
-                "model_max_length": max_tokens,
-                **{f"{name}_token": token for name, token in _SPECIAL.items()},
-            },
-        )
+                **{f"{name}_token": token for name, token in SPECIAL.items()},
+            }
+        if self.end is None:
+            return {"tokenizer_class": "OpenAIGPTTokenizer", "unk_token": model.unk_token}
+        names = ("bos_token", "eos_token", "unk_token")
+        return {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": False, **dict.fromkeys(names, END)}
 
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
