@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 REFERENCES := transformers
 
-.PHONY: demo test test-parity lint types clean \
+.PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start recipe-text-ladder
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
@@ -20,6 +20,15 @@ test: $(VENV)/.develop  ## every test; parity with the originals last
 
 test-parity: $(VENV)/.references  ## our models against their originals
 	$(BIN)/python -m pytest tests/parity
+
+test-tensorflow: $(VENV)-tensorflow/.ready  ## Google's BERT checkpoints, in an environment of their own (600 MB)
+	$(VENV)-tensorflow/bin/python -m pytest tests/golden/test_bert_tensorflow.py
+
+$(VENV)-tensorflow/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-tensorflow
+	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable . pytest hypothesis tensorflow
+	@touch $@
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .

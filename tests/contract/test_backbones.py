@@ -13,6 +13,7 @@ from headway.blocks.attention import SelfAttention
 from headway.blocks.ragged import Lengths, Tokens
 from headway.core.errors import UsageError
 from headway.models.base import Backbone
+from headway.models.heads import ClassificationHead, Classifier
 from headway.models.registry import BACKBONES, backbone_class, build_backbone
 
 TINY: dict[str, dict[str, Any]] = {
@@ -24,6 +25,43 @@ TINY: dict[str, dict[str, Any]] = {
         "num_layers": 2,
         "max_positions": 16,
     },
+    "distilbert": {
+        "vocab_size": 50,
+        "d_model": 12,
+        "d_ff": 20,
+        "num_heads": 3,
+        "num_layers": 2,
+        "max_positions": 16,
+    },
+    "gpt": {
+        "vocab_size": 50,
+        "d_model": 12,
+        "d_ff": 20,
+        "num_heads": 3,
+        "num_layers": 2,
+        "max_positions": 16,
+    },
+    "gpt2": {
+        "vocab_size": 50,
+        "d_model": 12,
+        "d_ff": 20,
+        "num_heads": 3,
+        "num_layers": 2,
+        "max_positions": 16,
+        "band": 3,
+    },
+    "t5": {
+        "vocab_size": 50,
+        "d_model": 12,
+        "d_ff": 20,
+        "d_kv": 5,
+        "num_heads": 3,
+        "num_layers": 2,
+        "num_decoder_layers": 1,
+        "num_buckets": 8,
+        "max_distance": 10,
+    },
+    "transformer": {"vocab_size": 50, "d_model": 12, "d_ff": 20, "num_heads": 3, "num_layers": 2},
 }
 KEYS = {  # parameters' names that saved models rely on
     "bert": {
@@ -38,6 +76,58 @@ KEYS = {  # parameters' names that saved models rely on
         "layers.1.feedforward.outer.bias",
         "layers.1.feedforward_norm_after.bias",
         "pooler.weight",
+    },
+    "distilbert": {
+        "embeddings.word.weight",
+        "embeddings.position.weight",
+        "embeddings.norm.bias",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.bias",
+        "layers.0.attention_norm_after.weight",
+        "layers.1.feedforward.inner.weight",
+        "layers.1.feedforward.outer.bias",
+        "layers.1.feedforward_norm_after.bias",
+    },
+    "gpt": {
+        "embeddings.word.weight",
+        "embeddings.position.weight",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.bias",
+        "layers.0.attention_norm_after.weight",
+        "layers.1.feedforward.inner.weight",
+        "layers.1.feedforward.outer.bias",
+        "layers.1.feedforward_norm_after.bias",
+    },
+    "gpt2": {
+        "embeddings.word.weight",
+        "embeddings.position.weight",
+        "layers.0.attention_norm_before.weight",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.bias",
+        "layers.1.feedforward_norm_before.bias",
+        "layers.1.feedforward.inner.weight",
+        "layers.1.feedforward.outer.bias",
+        "norm.weight",
+    },
+    "t5": {
+        "embeddings.word.weight",
+        "relative.table.weight",
+        "layers.0.attention_norm_before.weight",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.weight",
+        "layers.1.feedforward_norm_before.weight",
+        "layers.1.feedforward.inner.weight",
+        "layers.1.feedforward.outer.weight",
+        "norm.weight",
+    },
+    "transformer": {
+        "embeddings.word.weight",
+        "layers.0.attention.qkv.weight",
+        "layers.0.attention.output.weight",
+        "layers.0.attention_norm_after.bias",
+        "layers.1.feedforward.inner.bias",
+        "layers.1.feedforward.outer.weight",
+        "layers.1.feedforward_norm_after.weight",
     },
 }
 LENGTHS = (4, 5, 5, 16, 1, 9)
@@ -152,6 +242,15 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 
 
 @everywhere
+def test_its_own_classification_head_stands_on_it(name: str) -> None:
+    model, batch = _build(name), Tokens.pack(_ids())
+    classifier = Classifier(model, model.head_class(model.num_features, 3, dropout=0.1).double()).eval()
+    assert isinstance(classifier.head, ClassificationHead)
+    assert torch.equal(classifier(batch), classifier.head(model.summarize(batch)))
+    assert classifier(batch).shape == (len(LENGTHS), 3)
+
+
+@everywhere
 def test_the_step_by_step_path_equals_the_fused_one(name: str) -> None:
     model, batch = _build(name), Tokens.pack(_ids())
     results = []
@@ -159,6 +258,21 @@ def test_the_step_by_step_path_equals_the_fused_one(name: str) -> None:
         for module in model.modules():
             if isinstance(module, SelfAttention):
                 module.fused = fused
+        values = model.features(batch).tokens.values
+        results.append([values, *torch.autograd.grad(values.square().sum(), list(model.layers.parameters()))])
+    for a, b in zip(*results, strict=True):
+        _close(a, b)
+
+
+@everywhere
+def test_both_paths_agree_in_training_given_the_same_dropout(name: str) -> None:
+    model, batch = _build(name).train(), Tokens.pack(_ids())
+    results = []
+    for fused in (True, False):
+        for module in model.modules():
+            if isinstance(module, SelfAttention):
+                module.fused = fused
+        torch.manual_seed(4)
         values = model.features(batch).tokens.values
         results.append([values, *torch.autograd.grad(values.square().sum(), list(model.layers.parameters()))])
     for a, b in zip(*results, strict=True):
@@ -190,6 +304,8 @@ def test_a_state_and_too_long_a_text_are_refused(name: str) -> None:
     model: Backbone = _build(name)
     with pytest.raises(UsageError, match="state"):
         model.features(Tokens.pack(_ids()), state=1)
+    if not hasattr(model.config, "max_positions"):
+        return  # its positions have no bound
     with pytest.raises(UsageError, match="a text of 17 tokens, but the model reads 16"):
         model.summarize(Tokens.pack([np.ones(17, np.int64)]))
 

@@ -22,11 +22,17 @@ def test_the_options_of_fit_and_predict() -> None:
         for name, command in commands.items()
     }
     assert options["fit"] == sorted(
-        "--text --label --test --metric --rungs --budget --tolerance --seed --out --fetch --refit --device "
+        "--text --label --test --model --metric --rungs --budget --tolerance --seed --out --fetch --refit --device "
         "--max-rows --drop-limit --drop-rare --quiet -q --json".split()
     )
     assert options["predict"] == sorted("--rung --text --all --keep".split())
     assert options["show"] == ["--json"]
+    assert options["generate"] == sorted(
+        "--stream --max-tokens --temperature --top-k --top-p --beams --seed".split()
+    )
+    assert options["evaluate"] == sorted(
+        "--stride --shots --template --normalize --text --label --max-rows --seed --quiet -q".split()
+    )
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

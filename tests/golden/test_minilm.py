@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from headway.blocks.pooling import mean_pool
 from headway.blocks.ragged import Tokens
 from headway.data.tokenizers import Tokenizer
+from headway.models.bert import Bert
+from headway.models.distilbert import view_of
 from headway.weights import cache, catalog
 from headway.weights.pretrained import load_backbone
 
@@ -45,6 +47,19 @@ def test_the_published_similarities(folder: Path) -> None:
     similarities = vectors @ vectors.T
     for (a, b), value in PUBLISHED.items():
         assert similarities[a, b].item() == pytest.approx(value, abs=1e-4)
+
+
+def test_its_view_as_a_distilbert_gives_the_same_vectors(folder: Path) -> None:
+    tokenizer = Tokenizer.from_wordpiece_vocabulary(
+        folder / ENTRY.preprocessing.vocabulary, lowercase=ENTRY.preprocessing.lowercase
+    )
+    bert = load_backbone("minilm", offline=True)
+    assert isinstance(bert, Bert)
+    batch = Tokens.pack(tokenizer.encode(SENTENCES, ENTRY.preprocessing.max_tokens).ids)
+    with torch.inference_mode():
+        wanted = bert.features(batch).tokens.values
+        found = view_of(bert).features(batch).tokens.values
+    assert (found - wanted).abs().max() < 5e-6  # of values up to 5.6: rounding alone
 
 
 def test_training_does_not_change_the_cached_file(folder: Path) -> None:

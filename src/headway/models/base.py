@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from headway.blocks.cache import Cache
     from headway.blocks.ragged import Ragged, Tokens
     from headway.core.config import Config
+    from headway.models.heads import ClassificationHead
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Backbone(Protocol):
     """
 
     config_class: ClassVar[type[Config]]
+    head_class: ClassVar[type[ClassificationHead]]  # what classifies its pooled vector, as published
 
     @property
     def config(self) -> Config:
@@ -61,6 +64,51 @@ class Backbone(Protocol):
 
     def layer_groups(self) -> list[LayerGroup]:
         """Return the parameters from input to output, each exactly once."""
+
+
+class Decoder(Protocol):
+    """A network (an ``nn.Module``) that goes on with sequences, token by token. Generation needs no more than this."""
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens that a row can have, its prompt included; None: no bound."""
+
+    def start(self, rows: int, memory: Ragged | None = None) -> Cache:
+        """Return an empty cache for so many rows; an encoder-decoder also takes the encoder's vectors of each row.
+
+        Raises UsageError where memory is given to a decoder without an encoder, or not given to one with.
+        """
+
+    def step(self, batch: Tokens, cache: Cache) -> tuple[Tensor, Cache]:
+        """Take in each row's new tokens, at least one, and return the logits of its last one [B, V] and the new cache.
+
+        The first step takes the prompts, of any lengths. The old cache is not to be used again. Raises UsageError
+        when a row would be longer than ``context``.
+        """
+
+
+class LanguageModel(Decoder, Protocol):
+    """A decoder that says what each token of a text makes likely to come next. Perplexity needs no more than this."""
+
+    def logits(self, batch: Tokens) -> Tensor:
+        """Return the next token's logits after each token, [N, V], from that token and those before it in its text."""
+
+
+class EncoderDecoder(Decoder, Protocol):
+    """A decoder that goes on with targets, each given a source. Translation and the like need no more than this."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration it was built from."""
+
+    def encode(self, source: Tokens) -> Ragged:
+        """Return the vectors of the source tokens, [N, D]: the memory that `start` takes."""
+
+    def logits(self, source: Tokens, target: Tokens) -> Tensor:
+        """Return the next token's logits after each token of the targets, [N, V]; row b of them belongs to source b.
+
+        From that token, those before it and the whole of its source.
+        """
 
 
 class Predictor(Protocol):

@@ -28,6 +28,7 @@ from headway.blocks.transformer import TransformerLayer
 from headway.core.config import Config
 from headway.core.errors import UsageError
 from headway.models.base import Features, LayerGroup
+from headway.models.heads import ClassificationHead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,9 @@ class Encoder(nn.Module):
 
     Implements `models.base.Backbone` for them; it keeps no state between batches.
     """
+
+    config_class: ClassVar[type[Config]]
+    head_class: ClassVar[type[ClassificationHead]] = ClassificationHead
 
     def __init__(self, config: EncoderConfig, embeddings: nn.Module) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from headway.blocks.dropout import Dropout
 from headway.blocks.ragged import Ragged, Tokens
 from headway.core.config import Config
 from headway.models.bert import Bert, Encoder, EncoderConfig, initialize
-from headway.models.heads import TwoLayerHead
+from headway.models.heads import ClassificationHead, TwoLayerHead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class DistilBert(Encoder):
 
     config: DistilBertConfig
     config_class: ClassVar[type[Config]] = DistilBertConfig
-    head_class: ClassVar[type[nn.Module]] = TwoLayerHead
+    head_class: ClassVar[type[ClassificationHead]] = TwoLayerHead
 
     def __init__(self, config: DistilBertConfig) -> None:
         super().__init__(config, Embeddings(config))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor, nn
 
 from headway.blocks.dropout import Dropout
@@ -27,6 +28,30 @@ class ClassificationHead(nn.Module):
         """Return the logits of vectors [B, D]."""
         logits: Tensor = self.classifier(self.dropout(x))
         return logits
+
+
+class TwoLayerHead(ClassificationHead):
+    """logits = classifier(dropout(relu(hidden(x)))): [B, D] -> [B, C], where the backbone has no pooler of its own
+    (DistilBERT as `transformers` publishes it).
+    """
+
+    def __init__(self, num_features: int, num_labels: int, dropout: float) -> None:
+        super().__init__(num_features, num_labels, dropout)
+        self.hidden = nn.Linear(num_features, num_features)
+        nn.init.normal_(self.hidden.weight, std=0.02)
+        nn.init.zeros_(self.hidden.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of vectors [B, D]."""
+        return super().forward(torch.relu(self.hidden(x)))
+
+
+class BiasFreeHead(ClassificationHead):
+    """logits = classifier(dropout(x)) without a bias: [B, D] -> [B, C] (GPT and GPT-2 in `transformers`)."""
+
+    def __init__(self, num_features: int, num_labels: int, dropout: float) -> None:
+        super().__init__(num_features, num_labels, dropout)
+        self.classifier.register_parameter("bias", None)
 
 
 class Classifier(nn.Module):

@@ -21,9 +21,10 @@ from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, Source,
 class TextPreprocessing:
     """How texts become the ids that these weights were trained on."""
 
-    vocabulary: str  # the file's name, one WordPiece a line
+    vocabulary: str  # the file's name: one WordPiece a line, or byte pairs with their ids as JSON
     lowercase: bool
     max_tokens: int  # [CLS] and [SEP] included
+    merges: str | None = None  # the name of the file of merges: GPT-2's byte-pair encoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,9 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
+        """Bytes of all files; weights of a size that is not known count as float32."""
+        known = {file.name: file.size for file in self.files if file.size}
+        return sum(({self.weights: 4 * self.parameters} | known).values())
 
     @property
     def summary(self) -> str:
@@ -65,13 +67,22 @@ class Entry:
             "reads": f"at most {self.preprocessing.max_tokens} tokens of a text"
             + (", in small letters" if self.preprocessing.lowercase else ""),
             "has seen": ", ".join(self.overlap),
-            **{
-                f"file {at}": f"{file.name}, {human_bytes(file.size)}, sha256 {file.sha256}"
-                for at, file in enumerate(self.files, 1)
-            },
+            **{f"file {at}": _facts_of(file) for at, file in enumerate(self.files, 1)},
             **{f"source {at}": source.describe() for at, source in enumerate(self.sources, 1)},
         }
 
+
+def _facts_of(file: PublishedFile) -> str:
+    size = "" if file.size is None else f"{human_bytes(file.size)}, "
+    return f"{file.name}, {size}sha256 {file.sha256 or 'as its source declares it, remembered at the first fetch'}"
+
+
+_WIKIPEDIA = ("SQuAD, QNLI and WikiText: their passages are from the English Wikipedia, which it has read",)
+
+# BERT's uncased one, which MiniLM and DistilBERT share
+_UNCASED_VOCABULARY = PublishedFile(
+    "vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3", 231_508
+)
 
 _MINILM = Entry(
     name="minilm",
@@ -104,9 +115,7 @@ _MINILM = Entry(
             "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
             90_868_376,
         ),
-        PublishedFile(
-            "vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3", 231_508
-        ),
+        _UNCASED_VOCABULARY,
     ),
     sources=(
         LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="minilm"),
@@ -127,7 +136,163 @@ _MINILM = Entry(
     ),
 )
 
-CATALOG: Mapping[str, Entry] = MappingProxyType({row.name: row for row in (_MINILM,)})
+# The weights' hashes of these two are the ones that projects which pin these revisions state.
+_BERT = Entry(
+    name="bert-base",
+    title="BERT base, uncased",
+    architecture="bert",
+    config=MappingProxyType(
+        {"vocab_size": 30522, "d_model": 768, "d_ff": 3072, "num_heads": 12, "num_layers": 12}
+    ),
+    parameters=109_482_240,
+    licence="Apache-2.0",
+    paper="Devlin et al. 2019, BERT, arXiv:1810.04805",
+    preprocessing=TextPreprocessing(vocabulary="vocab.txt", lowercase=True, max_tokens=512),
+    weights="model.safetensors",
+    files=(
+        PublishedFile(
+            "model.safetensors",
+            "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+            440_449_768,
+        ),
+        _UNCASED_VOCABULARY,
+    ),
+    sources=(
+        LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="bert-base"),
+        HubRepo("google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
+    ),
+    overlap=_WIKIPEDIA,
+)
+
+_DISTILBERT = Entry(
+    name="distilbert",
+    title="DistilBERT base, uncased",
+    architecture="distilbert",
+    config=MappingProxyType(
+        {"vocab_size": 30522, "d_model": 768, "d_ff": 3072, "num_heads": 12, "num_layers": 6}
+    ),
+    parameters=66_362_880,
+    licence="Apache-2.0",
+    paper="Sanh et al. 2019, DistilBERT, arXiv:1910.01108",
+    preprocessing=TextPreprocessing(vocabulary="vocab.txt", lowercase=True, max_tokens=512),
+    weights="model.safetensors",
+    files=(
+        PublishedFile(
+            "model.safetensors",
+            "5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
+            267_954_768,
+        ),
+        _UNCASED_VOCABULARY,
+    ),
+    sources=(
+        LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="distilbert"),
+        HubRepo("distilbert/distilbert-base-uncased", "12040accade4e8a0f71eabdb258fecc2e7e948be"),
+    ),
+    overlap=_WIKIPEDIA,
+)
+
+# The weights' hash is the one that projects which pin this revision state; those of the two tokenizer files were
+# recomputed here from torchtext's copies.
+_GPT2_TOKENIZER = (
+    PublishedFile(
+        "vocab.json", "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783", 1_042_301
+    ),
+    PublishedFile("merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5", 456_318),
+)
+_GPT2_UNKNOWN = tuple(PublishedFile(name) for name in ("model.safetensors", "vocab.json", "merges.txt"))
+
+
+def _gpt2(
+    name: str,
+    title: str,
+    *,
+    num_layers: int,
+    d_model: int,
+    num_heads: int,
+    parameters: int,
+    revision: str,
+    files: tuple[PublishedFile, ...] = _GPT2_UNKNOWN,
+) -> Entry:
+    return Entry(
+        name=name,
+        title=title,
+        architecture="gpt2",
+        config=MappingProxyType(
+            {
+                "vocab_size": 50257,
+                "d_model": d_model,
+                "d_ff": 4 * d_model,
+                "num_heads": num_heads,
+                "num_layers": num_layers,
+                "max_positions": 1024,
+            }
+        ),
+        parameters=parameters,
+        licence="MIT",
+        paper="Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
+        preprocessing=TextPreprocessing(
+            vocabulary="vocab.json", lowercase=False, max_tokens=1024, merges="merges.txt"
+        ),
+        weights="model.safetensors",
+        files=files,
+        sources=(
+            LocalFolder(variable="HEADWAY_WEIGHTS", subfolder=name),
+            HubRepo(f"openai-community/{name}", revision),
+        ),
+        overlap=("pages that Reddit linked to until 2017, without Wikipedia (WebText, unpublished)",),
+    )
+
+
+_GPT2S = (
+    _gpt2(
+        "gpt2",
+        "GPT-2 small",
+        num_layers=12,
+        d_model=768,
+        num_heads=12,
+        parameters=124_439_808,
+        revision="607a30d783dfa663caf39e06633721c8d4cfcd7e",
+        files=(
+            PublishedFile(
+                "model.safetensors",
+                "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707",
+                548_105_171,
+            ),
+            *_GPT2_TOKENIZER,
+        ),
+    ),
+    _gpt2(
+        "gpt2-medium",
+        "GPT-2 medium",
+        num_layers=24,
+        d_model=1024,
+        num_heads=16,
+        parameters=354_823_168,
+        revision="6dcaa7a952f72f9298047fd5137cd6e4f05f41da",
+    ),
+    _gpt2(
+        "gpt2-large",
+        "GPT-2 large",
+        num_layers=36,
+        d_model=1280,
+        num_heads=20,
+        parameters=774_030_080,
+        revision="32b71b12589c2f8d625668d2335a01cac3249519",
+    ),
+    _gpt2(
+        "gpt2-xl",
+        "GPT-2 XL",
+        num_layers=48,
+        d_model=1600,
+        num_heads=25,
+        parameters=1_557_611_200,
+        revision="15ea56dee5df4983c59b2538573817e1667135e2",
+    ),
+)
+
+CATALOG: Mapping[str, Entry] = MappingProxyType(
+    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, *_GPT2S)}
+)
 
 
 def find(name: str) -> Entry:

@@ -18,16 +18,17 @@ from torch.overrides import TorchFunctionMode
 from headway.core.errors import WeightsError
 from headway.core.files import read_json, write_json
 from headway.core.progress import Progress
-from headway.models.base import Backbone
-from headway.models.heads import ClassificationHead, Classifier
+from headway.models.base import Backbone, LanguageModel
+from headway.models.heads import Classifier
 from headway.models.registry import BACKBONES, backbone_class, build_backbone
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
 from headway.weights.convert import Conversion, fill_model, to_theirs
-from headway.weights.formats import layout
+from headway.weights.formats import MODEL_TYPES, layout, layout_of
 from headway.weights.read import read_tensors, write_safetensors
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+GOOGLE_CONFIG = "bert_config.json"
 
 
 def load_backbone(name: str, *, progress: Progress | None = None, offline: bool = False) -> Backbone:
@@ -49,26 +50,26 @@ def load_encoder(folder: Path, *, fresh: Sequence[str] = ()) -> tuple[Backbone, 
     fresh: prefixes of our tensor names that the file may lack, such as "pooler.". Raises WeightsError,
     LayoutError.
     """
-    architecture, config = _read_config(folder)
+    architecture, config = open_config(folder)
     backbone = cast("Backbone", backbone_class(architecture)(layout(architecture).read_config(config)))
-    return backbone, _fill_encoder(backbone, architecture, _weights_file(folder), fresh)
+    return backbone, _fill_encoder(backbone, architecture, weights_file(folder), fresh)
 
 
 def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
     """Read a classifier and its label names. Raises WeightsError, LayoutError."""
-    architecture, config = _read_config(folder)
+    architecture, config = open_config(folder)
     names = config.get("id2label")
     if not names:
         raise WeightsError("has no id2label: this is no classifier", where=str(folder / "config.json"))
     labels = tuple(names[key] for key in sorted(names, key=int))
     with _without_values():
-        backbone = cast("Backbone", backbone_class(architecture)(layout(architecture).read_config(config)))
-        dropout = config.get("classifier_dropout")
-        dropout = config.get("hidden_dropout_prob", 0.1) if dropout is None else dropout
-        model = Classifier(backbone, ClassificationHead(backbone.num_features, len(labels), dropout))
-    path = _weights_file(folder)
+        form = layout(architecture)
+        backbone = cast("Backbone", backbone_class(architecture)(form.read_config(config)))
+        head = backbone.head_class(backbone.num_features, len(labels), form.read_head_dropout(config))
+        model = Classifier(backbone, head)
+    path = weights_file(folder)
     tensors = read_tensors(path)
-    fill_model(model, tensors, layout(architecture).rules_for(tensors, classifier=True), where=str(path))
+    fill_model(model, tensors, form.rules_for(tensors, classifier=True), where=str(path))
     model.eval()
     return model, labels
 
@@ -84,6 +85,17 @@ def save_encoder(backbone: Backbone, folder: Path) -> None:
     write_safetensors(folder / "model.safetensors", to_theirs(state, form.ENCODER))
 
 
+def save_language_model(model: LanguageModel, folder: Path) -> None:
+    """Write a language model with its head into an existing folder, for `AutoModelForCausalLM`."""
+    backbone = cast("Backbone", model)
+    form = layout(architecture_of(backbone))
+    write_json(
+        folder / "config.json", {"architectures": [form.LANGUAGE_CLASS], **form.write_config(backbone.config)}
+    )
+    state = cast("nn.Module", model).state_dict()
+    write_safetensors(folder / "model.safetensors", to_theirs(state, form.LANGUAGE))
+
+
 def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> None:
     """Write a classifier with its label names into an existing folder, for
     `AutoModelForSequenceClassification`.
@@ -93,7 +105,7 @@ def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> N
     config = {
         "architectures": [form.CLASSIFIER_CLASS],
         **form.write_config(backbone.config),
-        "classifier_dropout": model.head.dropout.p,
+        form.HEAD_DROPOUT: model.head.dropout.p,
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
         "problem_type": "single_label_classification",
@@ -130,27 +142,35 @@ def _without_values() -> Iterator[None]:
 
 def _fill_encoder(backbone: Backbone, architecture: str, path: Path, fresh: Sequence[str]) -> Conversion:
     tensors = read_tensors(path)
-    rules = layout(architecture).rules_for(tensors, classifier=False)
+    rules = layout_of(architecture, path).rules_for(tensors, classifier=False)
     module = cast("nn.Module", backbone)
     module.eval()
     return fill_model(module, tensors, rules, fresh=fresh, where=str(path))
 
 
-def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:
+def open_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return the architecture, by our name, and the configuration in a folder. Raises WeightsError, RunError."""
     path = folder / "config.json"
+    if not path.exists() and (folder / GOOGLE_CONFIG).is_file():  # the same keys, without model_type
+        return "bert", read_json(folder / GOOGLE_CONFIG)
     config = read_json(path)
-    architecture = config.get("model_type") if isinstance(config, dict) else None
+    model_type = config.get("model_type") if isinstance(config, dict) else None
+    architecture = MODEL_TYPES.get(str(model_type), model_type)
     if architecture not in BACKBONES:
         raise WeightsError(
-            f"model_type is {architecture!r}; known: {', '.join(sorted(BACKBONES))}",
+            f"model_type is {model_type!r}; known: {', '.join(sorted(BACKBONES))}",
             where=str(path),
             remedy="Use weights of a known architecture.",
         )
     return architecture, config
 
 
-def _weights_file(folder: Path) -> Path:
+def weights_file(folder: Path) -> Path:
+    """Return the file with the tensors in a folder; of a TensorFlow checkpoint its index. Raises WeightsError."""
     for name in WEIGHTS_FILES:
         if (folder / name).is_file():
             return folder / name
+    checkpoints = sorted(folder.glob("*.ckpt*.index"))
+    if len(checkpoints) == 1:
+        return checkpoints[0]
     raise WeightsError(f"has no weights file ({' or '.join(WEIGHTS_FILES)})", where=str(folder))

@@ -26,10 +26,14 @@ _REMEDY = "Fetch or copy the file again."
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read every tensor of a .safetensors, .bin, .pt or .pth file; its content decides the format, not its
-    name.
+    name. Of a TensorFlow checkpoint the .index file is given.
 
     Raises WeightsError when the file is missing, damaged, too large, or holds anything but tensors.
     """
+    if path.suffix == ".index":
+        from headway.weights.read_tensorflow import read_checkpoint
+
+        return read_checkpoint(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

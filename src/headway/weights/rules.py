@@ -108,6 +108,28 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Omit:
+    """Our tensor has no place in their layout, for a stated reason; a reader must name it as one that may lack."""
+
+    ours: str
+    reason: str
+
+    def read(self, pool: Pool) -> Pool:
+        """Return nothing."""
+        return {}
+
+    def write(self, pool: Pool) -> Pool:
+        """Take the tensors and return nothing."""
+        for name, _ in matches(self.ours, pool):
+            del pool[name]
+        return {}
+
+    def under(self, theirs: str, ours: str) -> Self:
+        """Prefix the name."""
+        return replace(self, ours=ours + self.ours)
+
+
+@dataclass(frozen=True)
 class Tie:
     """Their second name for a tensor that another rule, further down, reads as ``first``; our model has it once.
 
@@ -155,7 +177,8 @@ class Transpose:
 
     def write(self, pool: Pool) -> Pool:
         """Write, then transpose."""
-        return {name: tensor.T.contiguous() for name, tensor in self.rule.write(pool).items()}
+        found = self.rule.write(pool)
+        return {name: tensor.T.contiguous() if tensor.ndim == 2 else tensor for name, tensor in found.items()}
 
     def under(self, theirs: str, ours: str) -> Self:
         """Prefix the rule's names."""

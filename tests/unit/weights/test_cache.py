@@ -144,6 +144,22 @@ def test_a_missing_cached_file_is_fetched_again() -> None:
     assert (cache.fetch(entry) / "vocab.txt").read_bytes() == CONTENT["vocab.txt"]
 
 
+def test_bytes_that_came_first_are_remembered_where_the_catalog_knows_no_hash(cache_home: Path) -> None:
+    entry = dataclasses.replace(_entry(Fake(CONTENT)), files=(FILES[0], PublishedFile("vocab.txt")))
+    assert not cache.is_cached(entry)
+    folder = cache.fetch(entry)
+    assert cache.is_cached(entry)
+    (folder / "vocab.txt").write_bytes(b"[pad]\n")
+    with pytest.raises(WeightsError, match=r"vocab\.txt is damaged"):
+        cache.fetch(entry)
+    shutil.rmtree(folder)
+    other = dataclasses.replace(entry, sources=(Fake(CONTENT | {"vocab.txt": b"[pad]\n"}),))
+    with pytest.raises(FetchError, match=r"vocab\.txt is damaged or another file"):
+        cache.fetch(other)
+    assert cache.fetch(entry) == folder
+    assert _everything(cache_home) == {"hashes.json", "toy", "toy/model.safetensors", "toy/vocab.txt"}
+
+
 def test_a_folder_of_ones_own_comes_first_given_or_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +260,7 @@ def test_a_member_that_would_unpack_to_another_size_is_not_unpacked(index: Path)
 def test_the_catalog_is_sound() -> None:
     for name, entry in catalog.CATALOG.items():
         assert entry.name == name
-        assert all(len(file.sha256) == 64 and file.size > 0 for file in entry.files)
+        assert all(len(file.sha256) == 64 and file.size for file in entry.files if file.sha256)
         names = {file.name for file in entry.files}
         assert {entry.weights, entry.preprocessing.vocabulary} <= names
         assert entry.summary

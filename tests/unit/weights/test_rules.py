@@ -4,7 +4,7 @@ from torch import Tensor
 
 from headway.core.errors import LayoutError
 from headway.weights.convert import to_ours, to_theirs
-from headway.weights.rules import Concat, Drop, Rename, Respell, under
+from headway.weights.rules import Concat, Drop, Omit, Rename, Respell, Tie, Transpose, under
 
 RULES = (
     Respell(".gamma", ".scale"),
@@ -97,3 +97,47 @@ def test_a_file_with_both_spellings_of_a_name_is_refused() -> None:
 def test_writing_refuses_a_tensor_that_no_rule_knows() -> None:
     with pytest.raises(LayoutError, match="no rule writes unknown"):
         to_theirs({"unknown": torch.zeros(1)}, RULES)
+
+
+TIED = (Tie("{part}.decoder", "{part}.words"), Rename("{part}.words", "{part}.embedding"))
+
+
+@pytest.mark.parametrize("left_out", [None, "bert.decoder", "bert.words"])
+def test_a_tied_tensor_may_be_there_twice_or_under_either_name(left_out: str | None) -> None:
+    tensors = {"bert.words": torch.ones(3, 2), "bert.decoder": torch.ones(3, 2)}
+    tensors.pop(left_out or "", None)
+    conversion = to_ours(tensors, TIED, {"bert.embedding": torch.Size([3, 2])})
+    assert torch.equal(conversion.tensors["bert.embedding"], torch.ones(3, 2))
+    assert to_theirs(conversion.tensors, TIED).keys() == {"bert.words"}
+
+
+def test_tied_tensors_that_differ_are_refused() -> None:
+    tensors = {"bert.words": torch.ones(3, 2), "bert.decoder": torch.zeros(3, 2)}
+    with pytest.raises(LayoutError, match=r"bert\.decoder: differs from bert\.words"):
+        to_ours(tensors, TIED, {"bert.embedding": torch.Size([3, 2])})
+
+
+def test_matrices_stored_the_other_way_round_are_transposed_and_then_joined() -> None:
+    rules = (
+        Transpose(Concat(("a.{i}.q", "a.{i}.k"), "layers.{i}.qk")),
+        Rename("a.{i}.bias", "layers.{i}.bias"),
+    )
+    theirs = {"a.0.q": torch.randn(3, 2), "a.0.k": torch.randn(3, 2), "a.0.bias": torch.randn(2)}
+    shapes = {"layers.0.qk": torch.Size([4, 3]), "layers.0.bias": torch.Size([2])}
+    conversion = to_ours(theirs, rules, shapes)
+    assert conversion.used == (2, 1)
+    assert torch.equal(conversion.tensors["layers.0.qk"], torch.cat([theirs["a.0.q"].T, theirs["a.0.k"].T]))
+    back = to_theirs(conversion.tensors, rules)
+    assert back.keys() == theirs.keys()
+    assert all(torch.equal(back[name], theirs[name]) and back[name].is_contiguous() for name in theirs)
+    prefixed = under(rules, "m.", "inner.")
+    assert to_theirs({"inner.layers.0.qk": torch.zeros(4, 3)}, prefixed).keys() == {"m.a.0.q", "m.a.0.k"}
+
+
+def test_what_their_layout_has_no_place_for_is_not_written_and_must_be_named_to_be_read() -> None:
+    rules = (Omit("pooler.{part}", "they have none"), Rename("w", "w"))
+    shapes = {"w": torch.Size([1]), "pooler.bias": torch.Size([1])}
+    assert to_theirs({name: torch.zeros(shape) for name, shape in shapes.items()}, rules).keys() == {"w"}
+    with pytest.raises(LayoutError, match=r"not in the file: pooler\.bias"):
+        to_ours({"w": torch.zeros(1)}, rules, shapes)
+    assert to_ours({"w": torch.zeros(1)}, rules, shapes, fresh=("pooler.",)).fresh == ("pooler.bias",)

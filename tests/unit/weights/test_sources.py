@@ -3,16 +3,16 @@
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
+
+from hub_server import Hub, serve
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CONTENT = {"model.safetensors": bytes(range(256)) * 2000, "vocab.txt": b"[PAD]\n"}
@@ -46,65 +46,17 @@ print("counted:", Counter.total)
 """
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Enough of the hub: HEAD and GET of /{repo}/resolve/{revision}/{file}, with Range."""
-
-    served: ClassVar[dict[str, bytes]]
-    requests: ClassVar[list[str]]
-    fail_after: ClassVar[int | None] = None  # bytes after which a download breaks off
-
-    @classmethod
-    def files(cls) -> list[str]:
-        """The requests for files; the client also asks the hub for things of its own."""
-        return [request for request in cls.requests if "/api/" not in request]
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, *, body: bool) -> None:
-        Hub.requests.append(f"{self.command} {self.path}")
-        prefix = f"/someone/toy/resolve/{REVISION}/"
-        name = self.path.removeprefix(prefix)
-        if not self.path.startswith(prefix) or name not in Hub.served:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        data = Hub.served[name]
-        asked = self.headers.get("Range")
-        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        self.send_response(206 if asked else 200)
-        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-        self.send_header("X-Repo-Commit", REVISION)
-        self.send_header("Content-Length", str(len(data) - start))
-        if asked:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.end_headers()
-        if body:
-            self.wfile.write(data[start : Hub.fail_after])
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
 def hub() -> Iterator[str]:
-    Hub.served, Hub.requests, Hub.fail_after = dict(CONTENT), [], None
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve("someone/toy", REVISION, CONTENT, {"model.safetensors"}) as endpoint:
+        yield endpoint
 
 
-def _fetch(tmp_path: Path, endpoint: str, **more: str) -> str:
-    files = [(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in CONTENT.items()]
+KNOWN = [(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in CONTENT.items()]
+UNKNOWN = [(name,) for name in CONTENT]
+
+
+def _fetch(tmp_path: Path, endpoint: str, files: Sequence[tuple[object, ...]] = KNOWN, **more: str) -> str:
     source = Path(__file__).parents[3] / "src"
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {
@@ -168,6 +120,46 @@ def test_a_download_that_breaks_off_leaves_nothing_half_written(hub: str, tmp_pa
     Hub.fail_after = 100_000
     assert "error:" in _fetch(tmp_path, hub)
     assert _cached(tmp_path) == {}
+
+
+def test_a_broken_download_goes_on_where_it_stopped(hub: str, tmp_path: Path) -> None:
+    """The client hands on 10 MiB at a time; what is left of a piece when the line breaks is lost."""
+    mebibyte = 1 << 20
+    large = os.urandom(24 * mebibyte)
+    Hub.served["model.safetensors"] = large
+    files = [("model.safetensors", hashlib.sha256(large).hexdigest(), len(large)), KNOWN[1]]
+    Hub.fail_after = 15 * mebibyte
+    assert "error:" in _fetch(tmp_path, hub, files)
+    (part,) = _cached(tmp_path).items()
+    assert part[0].startswith("toy/.partial/model.safetensors.") and part[1] == large[: 10 * mebibyte]
+    Hub.requests.clear()
+    Hub.fail_after = None
+    out = _fetch(tmp_path, hub, files)
+    downloads = [request for request in Hub.files() if request.startswith("GET")]
+    assert downloads[0].endswith(f"model.safetensors bytes={10 * mebibyte}-")
+    assert _cached(tmp_path) == WHOLE | {"toy/model.safetensors": large}
+    assert f"counted: {len(large) + len(CONTENT['vocab.txt'])}" in out
+
+
+def test_a_hash_that_the_catalog_does_not_know_is_the_hubs_and_then_remembered(
+    hub: str, tmp_path: Path
+) -> None:
+    Hub.declared["vocab.txt"] = "0" * 40
+    out = _fetch(tmp_path, hub, UNKNOWN)
+    assert f"vocab.txt: the hub declares {'0' * 40}, which is not that of what came" in out
+    assert _cached(tmp_path) == {}
+    Hub.declared = {"model.safetensors": "0" * 64}
+    assert "model.safetensors: the hub declares 000" in _fetch(tmp_path, hub, UNKNOWN)
+    Hub.declared = {}
+    assert "folder:" in _fetch(tmp_path, hub, UNKNOWN)
+    remembered = json.loads((tmp_path / "cache" / "hashes.json").read_text())
+    assert remembered == {"toy": {name: {"sha256": sha256, "size": size} for name, sha256, size in KNOWN}}
+    asked = len(Hub.requests)
+    assert "folder:" in _fetch(tmp_path, hub, UNKNOWN)
+    assert len(Hub.requests) == asked
+    shutil.rmtree(tmp_path / "cache" / "toy")
+    Hub.served["vocab.txt"] = b"[pad]\n"  # declared rightly, but not what came first
+    assert "vocab.txt is damaged or another file" in _fetch(tmp_path, hub, UNKNOWN)
 
 
 def test_a_missing_file_and_a_hub_that_is_switched_off_are_reported(hub: str, tmp_path: Path) -> None:
