@@ -1,5 +1,7 @@
 """The peer of the recipe: MiniLM fine-tuned by a plain `transformers` loop, padded batches, the same recipe and rows.
 
+Batches are grouped by length as transformers' own `group_by_length` does: windows of 50 batches, sorted inside.
+
 Runs in an environment of its own that has transformers. Prints the predicted label of each test row as JSON.
 """
 
@@ -30,6 +32,7 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     tokenizer = AutoTokenizer.from_pretrained(asked.model)
     model = AutoModelForSequenceClassification.from_pretrained(asked.model, num_labels=len(names)).train()
+    lengths = np.array([len(ids) for ids in tokenizer(texts, truncation=True, max_length=256)["input_ids"]])
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
@@ -43,7 +46,11 @@ def main() -> None:
     started = time.perf_counter()
     for _ in range(asked.epochs):
         order = random.permutation(len(texts))
-        for start in range(0, len(texts), asked.batch):
+        window = 50 * asked.batch
+        windows = [order[start : start + window] for start in range(0, len(order), window)]
+        order = np.concatenate([part[np.argsort(-lengths[part], kind="stable")] for part in windows])
+        starts = random.permutation(range(0, len(texts), asked.batch))
+        for start in starts:
             rows = order[start : start + asked.batch]
             batch = tokenizer(
                 [texts[row] for row in rows],

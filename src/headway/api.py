@@ -1,10 +1,10 @@
-"""What Python users call, and what the command line calls: ``fit`` and ``load``."""
+"""What Python users call, and what the command line calls: ``fit`` and ``load``, ``generate`` and what goes with it."""
 
 import inspect
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import headway
 from headway.bundle.run import PREDICTIONS_FILE, RECORD_FILE, REPORT_FILE, Run
 from headway.core import device as machine
-from headway.core.errors import FetchError, RunError, UsageError
+from headway.core.errors import DataError, FetchError, RunError, UsageError
 from headway.core.files import disk_errors, write_json, write_text
 from headway.core.progress import Progress, Silent
 from headway.core.times import parse_seconds
@@ -21,12 +21,15 @@ from headway.core.times import parse_seconds
 if TYPE_CHECKING:
     from headway.bundle.record import DataFacts, RunRecord
     from headway.ladder.climb import Ascent
+    from headway.ladder.fewshot import FewShotScore
     from headway.ladder.plan import Plan
     from headway.ladder.rows import Rows
     from headway.ladder.rungs import Rung
+    from headway.metrics.perplexity import Perplexity
+    from headway.models.generate import Choose
     from headway.weights.catalog import Entry
 
-__all__ = ["Run", "fit", "load"]
+__all__ = ["Run", "few_shot", "fit", "generate", "load", "perplexity", "pretrain", "stream"]
 
 METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
 
@@ -42,6 +45,7 @@ def fit(
     text: str | None = None,
     label: str | None = None,
     test: Any | None = None,
+    model: str | Path = "minilm",
     metric: str | None = None,
     rungs: str | Sequence[str] | None = None,
     budget: str | float = "10m",
@@ -61,6 +65,7 @@ def fit(
     Arguments:
         data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
         text, label: the columns; inferred and said when left out.
+        model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
         metric: "accuracy" or "macro-f1"; by the class balance when left out.
         rungs: names, or "all"; those whose estimates fit ``budget`` when left out.
         budget: seconds, or "90s", "5m", "1h", for all rungs together.
@@ -88,10 +93,11 @@ def fit(
         raise UsageError(f"unknown metric {metric!r}", where="--metric", remedy="Known: accuracy, macro-f1.")
     if device is not None:
         machine.choose_device(device)
-    ladder = text_rungs(device)
+    ladder = text_rungs(device, str(model))
     asked = choose_rungs(rungs, [rung.name for rung in ladder])
     seconds = parse_seconds(budget)
-    folder = _run_folder(data, out)
+    stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
+    folder = _new_folder(out, f"{stem}-run")
 
     intake = Intake(
         data=data,
@@ -120,6 +126,167 @@ def fit(
         shutil.rmtree(folder, ignore_errors=True)  # nothing half-written; an interrupted climb does conclude
         raise
     return Run(folder, record)
+
+
+def pretrain(
+    corpus: str | Path,
+    *,
+    arch: str = "bert",
+    size: str = "tiny",
+    vocabulary: str | Path | None = None,
+    cased: bool = False,
+    epochs: int = 10,
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Pretrain a network on plain text and return the folder with it, which ``fit`` takes as its model.
+
+    Arguments:
+        corpus: a text file, or a folder of .txt files, each a document; its last lines are held out to measure by.
+        arch, size: what is built; the sizes are "tiny", "mini" and "small".
+        vocabulary: a published vocabulary; made from the corpus when left out.
+        cased: keep capital letters and accents in a vocabulary that is made from the corpus.
+        epochs: how many times the corpus is gone through.
+        out: the folder to make; ``<corpus>-<arch>-<size>`` in the working folder when left out.
+
+    The estimate of its time is said to ``progress`` before the first step; what came out stands in the folder's
+    ``pretraining.json``.
+    Raises HeadwayError: UsageError, DataError, TrainingError, ResourceError, RunError (the folder is there already).
+    """
+    from headway.core.files import atomic_folder
+    from headway.training.pretraining import Order
+    from headway.training.pretraining import pretrain as run
+
+    order = Order(
+        corpus=Path(corpus),
+        architecture=arch,
+        size=size,
+        vocabulary=None if vocabulary is None else Path(vocabulary),
+        cased=cased,
+        epochs=epochs,
+        seed=seed,
+    )
+    folder = _new_folder(out, f"{order.corpus.name.split('.')[0]}-{arch}-{size}")
+    with atomic_folder(folder) as temporary:
+        run(order, temporary, machine.choose_device(device), progress or Silent())
+    return folder
+
+
+def generate(
+    source: str | Path,
+    prompt: str,
+    *,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    beams: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> str:
+    """Return how a language model goes on with a prompt: a folder that holds one, or a cached model of the zoo.
+
+    The likeliest token each time, unless ``temperature``, ``top_k`` or ``top_p`` ask to draw or ``beams`` to search;
+    the same seed draws the same text. Raises UsageError, FetchError, WeightsError.
+    """
+    from headway.tasks.decoder import TextDecoder
+
+    if beams is not None and (temperature, top_k, top_p) != (None, None, None):
+        raise UsageError(
+            "a search draws nothing", where="beams", remedy="Leave out temperature, top_k and top_p."
+        )
+    choose = _choice(temperature, top_k, top_p, seed)
+    decoder = TextDecoder.open(source, machine.choose_device(device))
+    if beams is not None:
+        return decoder.search([prompt], beams, max_tokens)[0][0][0]
+    return decoder.complete([prompt], choose, max_tokens)[0]
+
+
+def stream(
+    source: str | Path,
+    prompt: str,
+    *,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Iterator[str]:
+    """Yield the pieces of what `generate` returns, each as soon as it is known."""
+    from headway.tasks.decoder import TextDecoder
+
+    choose = _choice(temperature, top_k, top_p, seed)
+    decoder = TextDecoder.open(source, machine.choose_device(device))
+    return decoder.stream(prompt, choose, max_tokens)
+
+
+def _choice(temperature: float | None, top_k: int | None, top_p: float | None, seed: int) -> "Choose":
+    from headway.models.generate import greedy, sampling
+
+    if (temperature, top_k, top_p) == (None, None, None):
+        return greedy
+    return sampling(seed, temperature=1.0 if temperature is None else temperature, top_k=top_k, top_p=top_p)
+
+
+def perplexity(
+    source: str | Path,
+    file: str | Path,
+    *,
+    stride: int | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> "Perplexity":
+    """Return how well a language model predicts a text file (UTF-8): per token, per word and per character.
+
+    stride: the tokens between one window and the next, half a window unless given. Raises DataError, UsageError.
+    """
+    from headway.tasks import scoring
+    from headway.tasks.decoder import TextDecoder
+
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"cannot be read: {error}", where=str(file), remedy="Give a text file in UTF-8."
+        ) from error
+    decoder = TextDecoder.open(source, machine.choose_device(device))
+    return scoring.perplexity(decoder, text, stride=stride, progress=progress)
+
+
+def few_shot(
+    source: str | Path,
+    data: Any,
+    *,
+    shots: int,
+    text: str | None = None,
+    label: str | None = None,
+    test: Any | None = None,
+    template: str | None = None,
+    normalize: str = "mean",
+    max_rows: int = 2000,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> "FewShotScore":
+    """Return how well a language model labels the rows that `fit` would hold out, after so many examples, untrained.
+
+    template: how an example is written, with {text}, ending with {label}; ``\\n`` is a line's end. normalize: "mean"
+    compares the labels' likelihoods per token, "sum" whole. Raises DataError, UsageError.
+    """
+    from headway.ladder import fewshot
+    from headway.ladder.intake import Intake
+    from headway.tasks.decoder import TextDecoder
+    from headway.tasks.fewshot import Template
+
+    form = Template() if template is None else Template(example=template.replace("\\n", "\n"))
+    intake = Intake(data=data, test=test, text=text, label=label, max_rows=max_rows, seed=seed)
+    decoder = TextDecoder.open(source, machine.choose_device(device))
+    return fewshot.few_shot(
+        decoder, intake, shots=shots, template=form, normalization=normalize, progress=progress or Silent()
+    )
 
 
 def _conclude(
@@ -238,7 +405,7 @@ def _missing_weights(
     return missing
 
 
-def _run_folder(data: Any, out: str | Path | None) -> Path:
+def _new_folder(out: str | Path | None, name: str) -> Path:
     """Return the folder to make. One that the user names must not exist; a default name is numbered until free."""
     if out is not None:
         folder = Path(out)
@@ -249,8 +416,7 @@ def _run_folder(data: Any, out: str | Path | None) -> Path:
                 remedy="Choose another --out, or remove it: nothing is overwritten.",
             )
         return folder
-    stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
-    names = [f"{stem}-run", *(f"{stem}-run-{number}" for number in range(2, 10_000))]
+    names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
     return next(Path(name) for name in names if not Path(name).exists())
 
 

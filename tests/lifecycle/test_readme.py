@@ -32,7 +32,9 @@ def folder(topics_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer = csv.writer(file, delimiter=delimiter)
             writer.writerow(["text", "label"])
             writer.writerows([row["text"], row["topic"]] for row in part)
-    tickets = [json.dumps({"id": n, "body": row["text"], "queue": row["topic"]}) for n, row in enumerate(rows)]
+    tickets = [
+        json.dumps({"id": n, "body": row["text"], "queue": row["topic"]}) for n, row in enumerate(rows)
+    ]
     (folder / "tickets.jsonl").write_text("\n".join(tickets), encoding="utf-8")
     return folder
 

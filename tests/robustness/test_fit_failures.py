@@ -1,6 +1,8 @@
 """What goes wrong around a run: folders, disk, interruptions, arguments. Nothing half-written stays."""
 
 import errno
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -164,3 +166,53 @@ def test_a_label_seen_once_is_an_error_with_the_way_out(topics_csv: Path, tmp_pa
         headway.fit(path, rungs="majority", out=tmp_path / "run")
     run = headway.fit(path, rungs="majority", out=tmp_path / "run", drop_rare=True)
     assert sum(run.record.data.dropped.values()) == 1
+
+
+def test_a_text_of_a_million_characters_is_learned_and_predicted(topics_csv: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    long = "rain and storm " * 70_000
+    path.write_text(topics_csv.read_text() + f'"{long}",weather\n')
+    run = headway.fit(path, rungs="ngrams", out=tmp_path / "run")
+    assert run.record.data.characters_max == len(long)
+    assert run.predict(long).label == "weather"
+
+
+def test_on_a_terminal_missing_weights_are_asked_for(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    asked = []
+
+    def ask(entry: object) -> bool:
+        asked.append(entry.summary)  # type: ignore[attr-defined]
+        return False
+
+    run = headway.fit(topics_csv, rungs="majority,frozen", out=tmp_path / "run", fetch=ask)
+    assert len(asked) == 1 and "Apache-2.0" in asked[0]
+    assert run.record.rungs[1].status == "not tried"
+
+
+def test_the_command_line_asks_on_a_terminal_and_takes_no_for_an_answer(
+    topics_csv: Path, tmp_path: Path
+) -> None:
+    program = "from headway.cli.main import main; main()"
+    arguments = ["fit", str(topics_csv), "--rungs", "majority,frozen", "--out", str(tmp_path / "run")]
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "HEADWAY_CACHE": str(tmp_path / "cache")},
+    )
+    os.close(slave)
+    os.write(master, b"n\n")
+    shown = b""
+    try:
+        while chunk := os.read(master, 4096):
+            shown += chunk
+    except OSError:  # the terminal closes with its last writer
+        pass
+    assert process.wait(timeout=60) == 0, shown.decode()
+    text = shown.decode()
+    assert "Fetch all-MiniLM-L6-v2 (91.1 MB, Apache-2.0)?" in text
+    assert "headway zoo fetch minilm" in text

@@ -23,6 +23,9 @@ def fit(
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
     ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|DIR", help="The pretrained encoder: of the zoo, or a folder.")
+    ] = "minilm",
     metric: Annotated[str | None, typer.Option(help="accuracy or macro-f1. [by class balance]")] = None,
     rungs: Annotated[
         str | None,
@@ -66,6 +69,7 @@ def fit(
             text=text,
             label=label,
             test=test,
+            model=model,
             metric=metric,
             rungs=rungs,
             budget=budget,

@@ -7,8 +7,11 @@ import typer
 
 import headway
 from headway.cli.doctor import doctor
+from headway.cli.evaluate import evaluate
 from headway.cli.fit import fit
+from headway.cli.generate import generate
 from headway.cli.predict import predict
+from headway.cli.pretrain import pretrain
 from headway.cli.show import show
 from headway.cli.zoo import app as zoo
 from headway.core.errors import HeadwayError
@@ -24,6 +27,9 @@ app = typer.Typer(
 app.command("fit")(fit)
 app.command("predict")(predict)
 app.command("show")(show)
+app.command("pretrain")(pretrain)
+app.command("generate")(generate)
+app.command("evaluate")(evaluate)
 app.add_typer(zoo, name="zoo")
 app.command("doctor")(doctor)
 

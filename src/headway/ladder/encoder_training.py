@@ -30,7 +30,7 @@ class FrozenTraining:
     """A linear head on the features of the encoder as published, which are computed once a text."""
 
     def __init__(self, model: str, device: torch.device) -> None:
-        self.encoder = TextEncoder.from_zoo(model, device)
+        self.encoder = TextEncoder.open(model, device)
         self.embed: Embed = remembering(self.encoder)
         self.config = FrozenConfig()
 
@@ -67,11 +67,11 @@ class FineTuning:
     def estimate(self, work: Workload) -> Estimate:
         """Time one epoch over a sample of the texts, the first step left out."""
         texts = _sample(work.texts)
-        encoder = TextEncoder.from_zoo(self.model, self.device)
+        encoder = TextEncoder.open(self.model, self.device)
         settings = replace(settings_for(len(texts)), epochs=2)
         times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
-        _run(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
+        fine_tune(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
@@ -82,10 +82,10 @@ class FineTuning:
 
     def fit(self, examples: Examples, seed: int, progress: Progress) -> FineTunedClassifier:
         """Train on the examples; a pure function of examples and seed on one machine."""
-        encoder = TextEncoder.from_zoo(self.model, self.device)
+        encoder = TextEncoder.open(self.model, self.device)
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         settings = settings_for(len(examples))
-        _run(model, encoder, examples.texts, examples.labels, settings, seed, progress)
+        fine_tune(model, encoder, examples.texts, examples.labels, settings, seed, progress)
         return FineTunedClassifier(examples.names, encoder, model, settings.to_dict() | {"seed": seed})
 
 
@@ -101,7 +101,7 @@ def settings_for(rows: int) -> TrainingSettings:
     return TrainingSettings(epochs=min(10, max(3, epochs)), learning_rate=1e-4, batch_size=batch_size)
 
 
-def _run(
+def fine_tune(
     model: Classifier,
     encoder: TextEncoder,
     texts: Sequence[str],
@@ -110,6 +110,7 @@ def _run(
     seed: int,
     progress: Progress,
 ) -> None:
+    """Train all weights of a model in place, on batches of texts of near-equal length."""
     ids = encoder.tokenize(texts)
     lengths = [len(row) for row in ids]
 

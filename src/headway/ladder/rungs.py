@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from headway.core.device import choose_device
+from headway.core.errors import UsageError
 from headway.core.progress import Progress
 from headway.data.examples import Examples
+from headway.weights import catalog
 
 if TYPE_CHECKING:
     from headway.ladder.encoder_training import FineTuning, FrozenTraining
@@ -97,7 +100,8 @@ class EncoderRung:
     def __init__(self, name: str, title: str, training: str, model: str, device: str | None) -> None:
         self.name = name
         self.title = title
-        self.needs: tuple[str, ...] = (model,)
+        self.needs: tuple[str, ...] = (model,) if model in catalog.CATALOG else ()
+        self._model = model
         self._class = training  # in ladder.encoder_training
         self._device = device
 
@@ -106,7 +110,7 @@ class EncoderRung:
         from headway.ladder import encoder_training
 
         training: FrozenTraining | FineTuning
-        training = getattr(encoder_training, self._class)(self.needs[0], choose_device(self._device))
+        training = getattr(encoder_training, self._class)(self._model, choose_device(self._device))
         return training
 
     def estimate(self, work: Workload) -> Estimate:
@@ -119,7 +123,16 @@ class EncoderRung:
 
 
 def text_rungs(device: str | None, model: str = "minilm") -> list[Rung]:
-    """Return the ladder for texts, cheapest first."""
+    """Return the ladder for texts, cheapest first; its encoder is one of the zoo, or a folder's.
+
+    Raises UsageError when ``model`` is neither.
+    """
+    if model not in catalog.CATALOG and not Path(model).is_dir():
+        raise UsageError(
+            f"{model!r} is neither a model of the zoo nor a folder",
+            where="--model",
+            remedy=f"Known models: {', '.join(sorted(catalog.CATALOG))}.",
+        )
     return [
         MajorityRung(),
         NgramRung(),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -12,15 +12,20 @@ from torch import nn
 from headway.blocks.pooling import mean_pool
 from headway.blocks.ragged import Tokens
 from headway.core.device import choose_device
+from headway.core.errors import WeightsError
+from headway.core.files import read_json
 from headway.data.tokenizers import FILE as TOKENIZER_FILE
 from headway.data.tokenizers import Tokenizer
+from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
+from headway.weights import catalog
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
-from headway.weights.pretrained import load_backbone
+from headway.weights.pretrained import load_backbone, load_encoder
 
 if TYPE_CHECKING:
     from headway.models.base import Backbone
 
+DEFAULT_MAX_TOKENS = 512  # where neither tokenizer nor positions set a bound
 TOKENS_IN_A_BATCH = 4096  # bounds the memory of prediction, whatever the texts' lengths
 
 
@@ -34,11 +39,36 @@ class TextEncoder:
     device: torch.device
 
     @classmethod
+    def open(cls, model: str, device: torch.device) -> Self:
+        """Load a cached model of the zoo by its name, or a folder's model; opens no connection."""
+        return (
+            cls.from_zoo(model, device) if model in catalog.CATALOG else cls.from_folder(Path(model), device)
+        )
+
+    @classmethod
+    def from_folder(cls, folder: Path, device: torch.device) -> Self:
+        """Load a model and its tokenizer from a folder in a published layout; heads in it are left behind.
+
+        It reads as many tokens as `tokenizer_config.json` and its positions allow. Raises DataError, WeightsError,
+        LayoutError.
+        """
+        backbone, _ = load_encoder(folder)
+        tokenizer = tokenizer_in(folder)
+        rows: int = cast("Any", backbone.config).vocab_size
+        if tokenizer.vocab_size > rows:
+            raise WeightsError(
+                f"the vocabulary has {tokenizer.vocab_size:,} pieces, the model's embedding {rows:,} rows",
+                where=str(folder),
+                remedy="Use the vocabulary that the model was trained with.",
+            )
+        cast("nn.Module", backbone).to(device)
+        return cls(backbone, tokenizer, _max_tokens(folder, backbone), device)
+
+    @classmethod
     def from_zoo(cls, name: str, device: torch.device) -> Self:
         """Load a cached model of the zoo with its own preprocessing; opens no connection."""
         entry = find(name)
-        vocabulary = fetch(entry, offline=True) / entry.preprocessing.vocabulary
-        tokenizer = Tokenizer.from_wordpiece_vocabulary(vocabulary, lowercase=entry.preprocessing.lowercase)
+        tokenizer = published_tokenizer(entry, fetch(entry, offline=True))
         backbone = load_backbone(name, offline=True)
         cast("nn.Module", backbone).to(device)
         return cls(backbone, tokenizer, entry.preprocessing.max_tokens, device)
@@ -51,8 +81,9 @@ class TextEncoder:
         return cls(backbone, Tokenizer.load(folder / TOKENIZER_FILE), max_tokens, device)
 
     def tokenize(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return each text's token ids, cut at ``max_tokens``."""
-        return self.tokenizer.encode(texts, self.max_tokens).ids
+        """Return each text's token ids, cut at ``max_tokens``; one without any is the token of a text's end."""
+        nothing = np.array([self.tokenizer.end or 0], np.int32)
+        return [ids if len(ids) else nothing for ids in self.tokenizer.encode(texts, self.max_tokens).ids]
 
     def cut(self, texts: Sequence[str]) -> int:
         """Return how many of the texts are longer than the encoder reads."""
@@ -76,11 +107,28 @@ class TextEncoder:
             yield order[start:], self.pack([ids[i] for i in order[start:]])
 
     def layer_means(self, texts: Sequence[str], depths: int) -> np.ndarray:
-        """Return the mean over tokens of each of the last ``depths`` layers' vectors, side by side: [B, depths D]."""
-        features = np.empty((len(texts), depths * self.backbone.num_features), np.float32)
+        """Return the mean over tokens of each of the last ``depths`` layers' vectors, side by side: [B, depths D].
+
+        A model with fewer layers gives those it has, and its embeddings.
+        """
+        if not texts:
+            return self.layer_means([""], depths)[:0]
+        features = np.empty(0, np.float32)
         cast("nn.Module", self.backbone).eval()
         with torch.inference_mode():
             for rows, batch in self.batches(texts):
                 layers = self.backbone.intermediates(batch)[-depths:]
-                features[rows] = torch.cat([mean_pool(layer) for layer in layers], dim=1).cpu().numpy()
+                means = torch.cat([mean_pool(layer) for layer in layers], dim=1).cpu().numpy()
+                if not features.size:
+                    features = np.empty((len(texts), means.shape[1]), np.float32)
+                features[rows] = means
         return features
+
+
+def _max_tokens(folder: Path, backbone: "Backbone") -> int:
+    """Return how many tokens of a text a folder's model reads."""
+    bounds = [getattr(backbone.config, "max_positions", None) or DEFAULT_MAX_TOKENS]
+    stated = folder / "tokenizer_config.json"
+    if stated.is_file():
+        bounds.append(int(read_json(stated).get("model_max_length") or bounds[0]))
+    return min(bounds)

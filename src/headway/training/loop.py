@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from headway.core.errors import TrainingError
 from headway.core.progress import Progress
 from headway.core.seeding import derive
-from headway.training.schedules import warmup_linear
+from headway.training.schedules import Schedule, warmup_linear
 from headway.training.settings import TrainingSettings
 
 Batch = TypeVar("Batch")
@@ -24,11 +24,17 @@ def train(
     settings: TrainingSettings,
     seed: int,
     progress: Progress,
+    *,
+    name: str = "fine-tuning",
+    schedule: Schedule = warmup_linear,
+    after_epoch: Callable[[int], None] | None = None,
 ) -> float:
     """Train ``model`` in place and return the mean loss of the last epoch.
 
-    ``epoch_batches(e)`` gives the batches of epoch e, the same number each time. Dropout follows from ``seed``;
-    torch's own generator is left as it was. Raises TrainingError when the loss is no longer a number.
+    ``epoch_batches(e)`` gives the batches of epoch e, the same number each time; ``name`` is what the work is called.
+    ``schedule`` turns step, steps and ``settings.warmup`` into the factor on the rates. ``after_epoch(e)`` is called
+    when epoch e is done, with the model as it is then. Dropout follows from ``seed``; torch's own generator is left as
+    it was. Raises TrainingError when the loss is no longer a number.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = torch.optim.AdamW(groups, fused=True)
@@ -41,10 +47,10 @@ def train(
             batches = epoch_batches(epoch)
             if epoch == 0:
                 steps = len(batches) * settings.epochs
-                progress.begin("fine-tuning", steps, "steps")
+                progress.begin(name, steps, "steps")
             total = 0.0
             for number, batch in enumerate(batches, start=1):
-                factor = warmup_linear(step, steps, settings.warmup)
+                factor = schedule(step, steps, settings.warmup)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
                 value = loss(batch)
@@ -52,19 +58,21 @@ def train(
                 nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimizer.step()
                 optimizer.zero_grad()
-                total += _finite(value.item(), step, settings)
+                total += _finite(value.item(), step, settings, name)
                 step += 1
                 progress.advance(note=f"loss {total / number:.3f}")
+            if after_epoch is not None:
+                after_epoch(epoch)
     model.eval()
     return total / max(1, len(batches))
 
 
-def _finite(value: float, step: int, settings: TrainingSettings) -> float:
+def _finite(value: float, step: int, settings: TrainingSettings, name: str) -> float:
     if math.isfinite(value):
         return value
     raise TrainingError(
         f"the loss is {value} at step {step + 1} (learning rate {settings.learning_rate:g})",
-        where="fine-tuning",
+        where=name,
         remedy="Use a smaller learning rate; if it happens again, look for damaged weights.",
     )
 

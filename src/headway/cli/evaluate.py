@@ -1,0 +1,90 @@
+"""`headway evaluate`: how well a language model predicts a text, or labels a table after a few examples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from headway.ladder.fewshot import FewShotScore
+    from headway.metrics.perplexity import Perplexity
+
+
+def evaluate(
+    source: Annotated[
+        str, typer.Argument(metavar="RUN|MODEL", help="A folder with a language model, or a name of the zoo.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(help="A text file; with --shots a CSV, TSV, JSONL or Parquet file of labelled rows."),
+    ],
+    stride: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens between windows. [half of what the model reads]")
+    ] = None,
+    shots: Annotated[
+        int | None, typer.Option(metavar="K", help="Label each row after K examples, nothing trained.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="How an example is written, with {text}, ending with {label}.")
+    ] = None,
+    normalize: Annotated[
+        str, typer.Option(help="Compare the labels' likelihoods per token (mean) or whole (sum).")
+    ] = "mean",
+    text: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
+    ] = None,
+    max_rows: Annotated[int, typer.Option(metavar="N", min=100, help="Use at most so many rows.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The examples follow from it.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+) -> None:
+    """Print perplexities of a text, or with --shots the accuracy on a table's held-out rows."""
+    from headway import api
+    from headway.cli import display
+
+    with display.watcher(quiet=quiet) as progress:
+        if shots is None:
+            found = api.perplexity(source, data, stride=stride, progress=progress)
+        else:
+            score = api.few_shot(
+                source,
+                data,
+                shots=shots,
+                template=template,
+                normalize=normalize,
+                text=text,
+                label=label,
+                max_rows=max_rows,
+                seed=seed,
+                progress=progress,
+            )
+    if shots is None:
+        _print_perplexity(found)
+    else:
+        _print_few_shot(score)
+
+
+def _print_perplexity(found: "Perplexity") -> None:
+    typer.echo(f"perplexity per token      {found.per_token:,.2f}  ({found.tokens:,} tokens)")
+    typer.echo(f"perplexity per word       {found.per_word:,.2f}  ({found.words:,} words)")
+    typer.echo(f"perplexity per character  {found.per_character:,.3f}  ({found.characters:,} characters)")
+    typer.echo(f"bits per character        {found.bits_per_character:.3f}")
+    if found.unpredicted:
+        typer.echo("The first token had nothing before it and was not predicted.")
+
+
+def _print_few_shot(score: "FewShotScore") -> None:
+    from headway.core.times import human_seconds
+
+    typer.echo(f"What the model reads, {score.shots} examples and the first text:\n")
+    typer.echo("\n".join(f"  | {line}" for line in score.prompt.split("\n")))
+    typer.echo(f"\nLabels: {', '.join(score.labels)} (likelihoods compared by {score.normalization})")
+    for name, found in (("accuracy", score.accuracy), ("macro-F1", score.macro_f1)):
+        low, high = 100 * found.low, 100 * found.high
+        typer.echo(f"{name:9} {100 * found.value:.1f} %  ({low:.1f} to {high:.1f})")
+    rows = f"{score.rows:,} held-out rows"
+    typer.echo(f"majority  {100 * score.majority:.1f} %  ({rows}, {human_seconds(score.seconds)})")
+    if score.cut:
+        typer.echo(f"{score.cut:,} prompts were longer than the model reads and lost their beginning.")

@@ -1,0 +1,54 @@
+"""`headway pretrain`: train a network on plain text, for `headway fit --model` to build on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def pretrain(
+    corpus: Annotated[Path, typer.Argument(help="A text file, or a folder of .txt files.")],
+    arch: Annotated[str, typer.Option(help="What is built: bert.")] = "bert",
+    size: Annotated[str, typer.Option(help="tiny, mini or small.")] = "tiny",
+    vocabulary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A published vocabulary. [made from the corpus]")
+    ] = None,
+    cased: Annotated[
+        bool, typer.Option("--cased", help="Keep capital letters and accents in a vocabulary made here.")
+    ] = False,
+    epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
+    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder to make. [CORPUS-ARCH-SIZE]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [fastest]")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the record of the pretraining as JSON.")
+    ] = False,
+) -> None:
+    """Pretrain a network on plain text; the estimate of its time is said before the first step."""
+    from headway import api
+    from headway.cli import display
+    from headway.core.files import read_json
+
+    with display.watcher(quiet=quiet or json) as progress:
+        folder = api.pretrain(
+            corpus,
+            arch=arch,
+            size=size,
+            vocabulary=vocabulary,
+            cased=cased,
+            epochs=epochs,
+            seed=seed,
+            out=out,
+            device=device,
+            progress=progress,
+        )
+    record = read_json(folder / "pretraining.json")
+    if json:
+        display.print_json(record)
+        return
+    for name, value in record["figures"].items():
+        typer.echo(f"Held out: {name} {value:.3f}")
+    typer.echo(f"Use it:   headway fit DATA --model {folder}")

@@ -1,0 +1,200 @@
+"""A text decoder: a model that writes, with its tokenizer, from prompts to texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from headway.blocks.ragged import Tokens
+from headway.core.device import choose_device
+from headway.core.errors import UsageError, WeightsError
+from headway.data.sentencepiece import MODEL_FILE, SentencePieceTokenizer
+from headway.data.tokenizers import FILE as TOKENIZER_FILE
+from headway.data.tokenizers import Tokenizer
+from headway.models.generate import (
+    Choose,
+    LengthPenalty,
+    beam_search,
+    generate,
+    greedy,
+    power_penalty,
+    stream,
+)
+from headway.models.registry import ENCODER_DECODERS
+from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
+from headway.weights import catalog
+from headway.weights.cache import fetch
+from headway.weights.encoder_decoder import load_encoder_decoder
+from headway.weights.pretrained import load_backbone, load_encoder, open_config
+
+if TYPE_CHECKING:
+    from headway.models.base import Decoder, EncoderDecoder, LanguageModel
+
+NEW_TOKENS = 100  # that a prompt gets where nobody says how many
+_ROUNDED_TO = 128  # rows of an embedding are often made a multiple of this
+_CUT_CHARACTER = "\ufffd"
+
+
+@dataclass(frozen=True)
+class TextDecoder:
+    """A language model, which goes on with texts; or an encoder-decoder, which answers them.
+
+    start: what an encoder-decoder's answers begin with; None: a language model. Raises WeightsError on a vocabulary
+    that does not fit the model.
+    """
+
+    model: Decoder
+    tokenizer: Tokenizer | SentencePieceTokenizer
+    device: torch.device
+    start: int | None = None
+
+    def __post_init__(self) -> None:
+        rows: int = cast("Any", self.model).config.vocab_size
+        pieces = self.tokenizer.vocab_size
+        if not pieces <= rows <= -(-pieces // _ROUNDED_TO) * _ROUNDED_TO:
+            raise WeightsError(
+                f"the vocabulary has {pieces:,} pieces, the model's embedding {rows:,} rows",
+                where="tokenizer",
+                remedy="Use the vocabulary that the model was trained with.",
+            )
+        cast("nn.Module", self.model).to(self.device).eval()
+
+    @classmethod
+    def open(cls, source: str | Path, device: torch.device | None = None) -> Self:
+        """Load a folder in a published layout, or a cached model of the zoo by its name; opens no connection.
+
+        Raises UsageError when the source is neither, or its model writes nothing.
+        """
+        device = device or choose_device()
+        if Path(source).is_dir():
+            folder = Path(source)
+            if open_config(folder)[0] in ENCODER_DECODERS:
+                answering, _ = load_encoder_decoder(folder)
+                pieces = _sentence_pieces(folder)
+                return cls(answering, pieces, device, start=pieces.pad)
+            model, _ = load_encoder(folder)
+            tokenizer = tokenizer_in(folder)
+        elif str(source) in catalog.CATALOG:
+            entry = catalog.find(str(source))
+            tokenizer = published_tokenizer(entry, fetch(entry, offline=True))
+            model = load_backbone(entry.name, offline=True)
+        else:
+            raise UsageError(
+                "is neither a folder nor a model of the zoo",
+                where=str(source),
+                remedy=f"Known models: {', '.join(sorted(catalog.CATALOG))}.",
+            )
+        if not hasattr(model, "step"):
+            raise UsageError(
+                f"holds a {type(model).__name__}, which reads texts and writes none",
+                where=str(source),
+                remedy="Use a GPT, a GPT-2 or a T5, or a run of `headway pretrain --arch gpt2`.",
+            )
+        return cls(cast("Decoder", model), tokenizer, device)
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model, where it says how likely a text is; raises UsageError on one that needs a source for that."""
+        if self.start is not None:
+            raise UsageError(
+                "an encoder-decoder gives answers, and no text a likelihood by itself",
+                where="model",
+                remedy="Use a language model, such as GPT-2.",
+            )
+        return cast("LanguageModel", self.model)
+
+    def ids(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return each text's token ids, uncut."""
+        longest = 1 + max(len(text.encode("utf-8", "surrogatepass")) for text in texts)  # no piece is shorter
+        return self.tokenizer.encode(texts, longest).ids
+
+    def prompts(self, texts: Sequence[str]) -> Tokens:
+        """Pack prompts; an empty one is the token that stands between texts. Raises UsageError where there is none."""
+        rows = []
+        for row in self.ids(texts):
+            if len(row) == 0 and self.tokenizer.end is None:
+                problem = "is empty, and this model has no token that begins a text"
+                raise UsageError(problem, where="prompt", remedy="Give it a word.")
+            rows.append(row if len(row) else np.array([self.tokenizer.end]))
+        return Tokens.pack(rows).to(self.device)
+
+    def complete(
+        self, texts: Sequence[str], choose: Choose = greedy, max_tokens: int | None = None
+    ) -> list[str]:
+        """Return what the model writes after each text, up to its token for the end. For errors see `stream`."""
+        begun, options = self._begin(texts, max_tokens)
+        new = generate(self.model, begun, choose, **options)
+        return [self._written(prompt, ids) for prompt, ids in zip(_rows(begun), new, strict=True)]
+
+    def stream(self, text: str, choose: Choose = greedy, max_tokens: int | None = None) -> Iterator[str]:
+        """Yield what the model writes after a text, piece by piece: joined, the same as `complete`.
+
+        max_tokens: as many as there is room for, at most `NEW_TOKENS`, when left out. Raises UsageError when the
+        prompt and so many new tokens are more than the model reads.
+        """
+        begun, options = self._begin([text], max_tokens)
+        (prompt,) = _rows(begun)
+        ids: list[int] = []
+        said = ""
+        for (token,) in stream(self.model, begun, choose, **options):
+            assert token is not None
+            ids.append(token)
+            written = self._written(prompt, ids)
+            if not written.endswith(_CUT_CHARACTER):  # its other bytes may come with the next token
+                yield written[len(said) :]
+                said = written
+        rest = self._written(prompt, ids)[len(said) :]
+        if rest:
+            yield rest
+
+    def search(
+        self,
+        texts: Sequence[str],
+        beams: int,
+        max_tokens: int | None = None,
+        penalty: LengthPenalty = power_penalty(1.0),  # noqa: B008
+    ) -> list[list[tuple[str, float]]]:
+        """Return the best continuations of each text by beam search with their scores, best first."""
+        begun, options = self._begin(texts, max_tokens)
+        found = beam_search(self.model, begun, beams=beams, penalty=penalty, **options)
+        return [
+            [(self._written(prompt, best.ids), best.score) for best in row]
+            for prompt, row in zip(_rows(begun), found, strict=True)
+        ]
+
+    def _begin(self, texts: Sequence[str], max_tokens: int | None) -> tuple[Tokens, dict[str, Any]]:
+        """Return what the decoder begins with, and how it goes on: room, stops, and the encoder's vectors."""
+        begun, memory = self.prompts(texts), None
+        if self.start is not None:
+            with torch.inference_mode():
+                memory = cast("EncoderDecoder", self.model).encode(begun)
+            begun = Tokens.pack([np.array([self.start])] * len(texts)).to(self.device)
+        if max_tokens is None:
+            context = self.model.context
+            max_tokens = NEW_TOKENS
+            if context is not None:
+                max_tokens = max(1, min(NEW_TOKENS, context - begun.lengths.longest))
+        stop = () if self.tokenizer.end is None else (self.tokenizer.end,)
+        return begun, {"max_tokens": max_tokens, "stop": stop, "memory": memory}
+
+    def _written(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
+        """Return the text of new ids as it follows the prompt: where pieces end words, a space may begin it."""
+        if self.start is not None:
+            return self.tokenizer.decode(ids)
+        return self.tokenizer.decode([*prompt, *ids])[len(self.tokenizer.decode(prompt)) :]
+
+
+def _rows(batch: Tokens) -> list[list[int]]:
+    return [row.tolist() for row in torch.split(batch.values, list(batch.lengths.sizes))]
+
+
+def _sentence_pieces(folder: Path) -> SentencePieceTokenizer:
+    if (folder / TOKENIZER_FILE).is_file():
+        return SentencePieceTokenizer.load(folder / TOKENIZER_FILE)
+    return SentencePieceTokenizer.from_model(folder / MODEL_FILE)

@@ -1,0 +1,33 @@
+"""The tokenizer that belongs to a model: of the zoo, or beside one in a folder."""
+
+from pathlib import Path
+
+from headway.core.errors import DataError
+from headway.data.bpe import gpt2_tokenizer
+from headway.data.tokenizers import FILE, Tokenizer
+from headway.data.wordpiece import read_wordpiece
+from headway.weights.catalog import Entry
+
+
+def published_tokenizer(entry: Entry, folder: Path) -> Tokenizer:
+    """Build a catalog entry's tokenizer from its files. Raises DataError."""
+    preprocessing = entry.preprocessing
+    vocabulary = folder / preprocessing.vocabulary
+    if preprocessing.merges is not None:
+        return gpt2_tokenizer(vocabulary, folder / preprocessing.merges)
+    return Tokenizer.from_wordpiece_vocabulary(vocabulary, lowercase=preprocessing.lowercase)
+
+
+def tokenizer_in(folder: Path) -> Tokenizer:
+    """Read `tokenizer.json`, or an older model's `vocab.txt` or its `vocab.json` and `merges.txt`. Raises DataError."""
+    if (folder / FILE).is_file():
+        return Tokenizer.load(folder / FILE)
+    if (folder / "vocab.txt").is_file():
+        return read_wordpiece(folder / "vocab.txt")
+    if (folder / "merges.txt").is_file():
+        return gpt2_tokenizer(folder / "vocab.json", folder / "merges.txt")
+    raise DataError(
+        f"has no tokenizer ({FILE}, vocab.txt, or vocab.json with merges.txt)",
+        where=str(folder),
+        remedy="Put the file that was published with the model beside its weights.",
+    )

@@ -1,0 +1,174 @@
+"""How a BERT is pretrained: on masked tokens and next sentences (Devlin et al. 2019, section 3.1).
+
+The sizes are those of Turc et al. 2019 (arXiv:1908.08962), with vocabularies and lengths for corpora of a few million
+characters. Pairs are drawn once; what is masked of them is drawn anew in each epoch (Liu et al. 2019, section 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headway.core.seeding import derive, generator
+from headway.data.batches import epoch_order
+from headway.data.corpus import Corpus
+from headway.data.tokenizers import Tokenizer
+from headway.data.wordpiece import read_wordpiece, train_wordpiece
+from headway.models.bert import Bert, BertConfig
+from headway.models.pretraining_heads import BertPretraining
+from headway.tasks import masked_language, next_sentence
+from headway.tasks.masked_language import Vocabulary, mask
+from headway.tasks.next_sentence import Batch, Document
+from headway.training.pretraining import Order
+from headway.training.schedules import Schedule, warmup_linear
+from headway.training.settings import TrainingSettings
+from headway.weights.pretraining import save_pretraining
+
+
+class Size(NamedTuple):
+    """One of the sizes on offer."""
+
+    num_layers: int
+    d_model: int
+    vocab_size: int
+    max_tokens: int
+    learning_rate: float
+
+
+class Example(NamedTuple):
+    """A pair before anything is masked."""
+
+    ids: np.ndarray
+    segments: np.ndarray
+    follows: bool
+
+
+@dataclass(eq=False)
+class BertOnText:
+    """A BERT in the making. Implements `training.pretraining.Pretraining`."""
+
+    sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
+        {
+            "tiny": Size(2, 128, 4000, 128, 1e-3),
+            "mini": Size(4, 256, 8000, 128, 7e-4),
+            "small": Size(4, 512, 16000, 256, 5e-4),
+        }
+    )
+
+    model: BertPretraining
+    settings: TrainingSettings
+    tokenizer: Tokenizer
+    max_tokens: int
+    examples: Sequence[Example]
+    held_out: Sequence[Example]
+    seed: int
+    device: torch.device
+    schedule: Schedule = warmup_linear
+
+    @classmethod
+    def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
+        """Hold the last lines out, make or read the vocabulary, draw the pairs, and build a BERT with fresh weights."""
+        size = cls.sizes[order.size]
+        training, held_out = corpus.split()
+        if order.vocabulary is None:
+            tokenizer = train_wordpiece(training.lines, size.vocab_size, lowercase=not order.cased)
+        else:
+            tokenizer = read_wordpiece(order.vocabulary)
+        config = BertConfig(
+            vocab_size=tokenizer.vocab_size,
+            d_model=size.d_model,
+            d_ff=4 * size.d_model,
+            num_heads=size.d_model // 64,
+            num_layers=size.num_layers,
+            max_positions=size.max_tokens,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(order.seed, "weights"))
+            model = BertPretraining(Bert(config)).to(device)
+        return cls(
+            model=model,
+            settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=64),
+            tokenizer=tokenizer,
+            max_tokens=size.max_tokens,
+            examples=_examples(training, tokenizer, size.max_tokens, order.seed, "pairs"),
+            held_out=_examples(held_out, tokenizer, size.max_tokens, order.seed, "held-out pairs"),
+            seed=order.seed,
+            device=device,
+        )
+
+    def describe(self) -> str:
+        """Say what is trained on what."""
+        config = self.model.backbone.config
+        return (
+            f"BERT of {config.num_layers} layers of {config.d_model}, {config.vocab_size:,} pieces, on "
+            f"{len(self.examples):,} pairs of at most {self.max_tokens} tokens; {len(self.held_out):,} held out"
+        )
+
+    def epoch_batches(self, epoch: int) -> Sequence[Batch]:
+        """Return all pairs in the epoch's order, masked in the epoch's way."""
+        order = epoch_order(len(self.examples), self.seed, epoch)
+        chosen = [self.examples[row] for row in order]
+        return self._batches(chosen, generator(self.seed, "masks", epoch))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the sum of the two means."""
+        return next_sentence.loss(self.model, batch)
+
+    def after_epoch(self, epoch: int) -> None:
+        """Keep nothing: the last state is the one."""
+
+    def measure(self) -> dict[str, float]:
+        """Return how often held-out masked tokens and next sentences are named rightly."""
+        batches = self._batches(self.held_out, generator(self.seed, "held-out masks"))
+        masked = [batch.masked for batch in batches]
+        found = masked_language.score(self.model, masked)
+        texts = (example.ids for example in self.examples)
+        unigram = masked_language.unigram_score(texts, self._vocabulary, masked)
+        return {
+            "masked accuracy": found.accuracy,
+            "masked accuracy, unigram model": unigram.accuracy,
+            "masked loss in nats": found.loss,
+            "masked loss in nats, unigram model": unigram.loss,
+            "next-sentence accuracy": next_sentence.accuracy(self.model, batches),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write model and tokenizer as `transformers` reads them."""
+        save_pretraining(self.model, folder)
+        self.tokenizer.save(folder, max_tokens=self.max_tokens)
+
+    @property
+    def _vocabulary(self) -> Vocabulary:
+        special = self.tokenizer.special
+        return Vocabulary(self.tokenizer.vocab_size, special["mask"], tuple(special.values()))
+
+    def _batches(self, examples: Sequence[Example], random: np.random.Generator) -> list[Batch]:
+        vocabulary, size = self._vocabulary, self.settings.batch_size
+        batches = []
+        for start in range(0, len(examples), size):
+            rows = examples[start : start + size]
+            masked = [mask(row.ids, vocabulary, random) for row in rows]
+            segments = [row.segments for row in rows]
+            batches.append(next_sentence.batch(masked, segments, [row.follows for row in rows], self.device))
+        return batches
+
+
+def _examples(corpus: Corpus, tokenizer: Tokenizer, max_tokens: int, seed: int, name: str) -> list[Example]:
+    """Tokenize a corpus and draw its pairs."""
+    documents: list[Document] = []
+    for lines in corpus.documents:
+        ids = [row for row in tokenizer.pieces(lines) if len(row)]
+        if ids:
+            documents.append(ids)
+    special = tokenizer.special
+    return [
+        Example(*pair.framed(special["cls"], special["sep"]), pair.follows)
+        for pair in next_sentence.pairs(documents, max_tokens, generator(seed, name))
+    ]

@@ -1,0 +1,195 @@
+"""Pretraining: from a corpus of plain text to a folder that `headway fit --model` takes.
+
+Each architecture is pretrained in a way of its own, by a class that keeps the `Pretraining` contract. It decides what
+it reads of the corpus, how large its sizes are, and what it is measured by; all else is the same for all, and here.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from headway.core.errors import UsageError
+from headway.core.files import write_json
+from headway.core.progress import Progress, Silent
+from headway.core.times import human_seconds
+from headway.data.corpus import Corpus, read_corpus
+from headway.training.groups import parameter_groups
+from headway.training.loop import train
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from headway.training.schedules import Schedule
+    from headway.training.settings import TrainingSettings
+
+# --arch -> the class that keeps the contract below
+ARCHITECTURES = {
+    "bert": "headway.training.pretrain_bert:BertOnText",
+}
+RECORD_FILE = "pretraining.json"
+FORMAT = 1
+_TIMED_STEPS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is asked for."""
+
+    corpus: Path
+    architecture: str
+    size: str
+    vocabulary: Path | None = None  # a published one; None: made from the corpus
+    cased: bool = False  # whether a vocabulary made from the corpus keeps capital letters and accents
+    epochs: int = 10
+    seed: int = 0
+
+
+class Pretraining(Protocol):
+    """One model in the making: a network, its batches and its loss, and what it is worth on held-out text."""
+
+    sizes: ClassVar[Mapping[str, Any]]  # --size -> whatever the class needs to know of it, the smallest first
+    model: nn.Module
+    settings: TrainingSettings
+    schedule: Schedule
+
+    @classmethod
+    def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
+        """Hold a part out, make or read the vocabulary, and build a network with fresh weights: by the order's seed."""
+
+    def describe(self) -> str:
+        """Say in a line what is trained on what."""
+
+    def epoch_batches(self, epoch: int) -> Sequence[Any]:
+        """Return the batches of an epoch, the same number in each."""
+
+    def loss(self, batch: Any) -> Tensor:
+        """Return a batch's loss."""
+
+    def after_epoch(self, epoch: int) -> None:
+        """Look at the network as it is after an epoch, where the paper keeps some of its states."""
+
+    def measure(self) -> dict[str, float]:
+        """Return the trained network's figures on the held-out text, with those of a model without context."""
+
+    def save(self, folder: Path) -> None:
+        """Write weights and tokenizer into an existing folder, in the published layout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """What a pretraining did."""
+
+    order: Order
+    corpus_sha256: str
+    described: str
+    parameters: int
+    steps: int
+    settings: dict[str, Any]
+    loss: float  # mean over the last epoch
+    figures: dict[str, float]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        order = vars(self.order) | {"corpus": str(self.order.corpus)}
+        if self.order.vocabulary is not None:
+            order |= {"vocabulary": str(self.order.vocabulary)}
+        return {"format": FORMAT, **vars(self), "order": order}
+
+
+def pretraining_class(architecture: str) -> type[Pretraining]:
+    """Return how an architecture is pretrained; raises UsageError on one that is not."""
+    if architecture not in ARCHITECTURES:
+        raise UsageError(
+            f"no way to pretrain {architecture!r}",
+            where="--arch",
+            remedy=f"Known architectures: {', '.join(ARCHITECTURES)}.",
+        )
+    module, name = ARCHITECTURES[architecture].split(":")
+    kind: type[Pretraining] = getattr(importlib.import_module(module), name)
+    return kind
+
+
+def pretrain(order: Order, folder: Path, device: torch.device, progress: Progress) -> Pretrained:
+    """Pretrain into an existing empty folder; the estimate is said before the first step.
+
+    Raises UsageError, DataError, TrainingError.
+    """
+    started = time.monotonic()
+    kind = pretraining_class(order.architecture)
+    if order.size not in kind.sizes:
+        raise UsageError(
+            f"unknown size {order.size!r}", where="--size", remedy=f"Known sizes: {', '.join(kind.sizes)}."
+        )
+    if order.epochs < 1:
+        raise UsageError(f"must be at least 1, found {order.epochs}", where="--epochs")
+    corpus = read_corpus(order.corpus)
+    progress.say(f"{corpus.source}: {len(corpus.documents):,} documents, {corpus.characters:,} characters")
+    work = kind.prepare(corpus, order, device)
+    parameters = sum(parameter.numel() for parameter in work.model.parameters())
+    progress.say(f"  {work.describe()}; {parameters:,} parameters")
+    batches = len(work.epoch_batches(0))
+    steps = batches * work.settings.epochs
+    seconds = steps * seconds_per_step(work, order.seed)
+    progress.say(f"  {steps:,} steps, {batches:,} an epoch: about {human_seconds(seconds)}")
+    groups = parameter_groups(work.model.parameters(), (), work.settings)
+    loss = train(
+        work.model,
+        groups,
+        work.loss,
+        work.epoch_batches,
+        work.settings,
+        order.seed,
+        progress,
+        name="pretraining",
+        schedule=work.schedule,
+        after_epoch=work.after_epoch,
+    )
+    progress.end()
+    figures = work.measure()
+    work.save(folder)
+    pretrained = Pretrained(
+        order=order,
+        corpus_sha256=corpus.sha256,
+        described=work.describe(),
+        parameters=parameters,
+        steps=steps,
+        settings=work.settings.to_dict(),
+        loss=loss,
+        figures=figures,
+        seconds=time.monotonic() - started,
+    )
+    write_json(folder / RECORD_FILE, pretrained.to_dict())
+    return pretrained
+
+
+def seconds_per_step(work: Pretraining, seed: int) -> float:
+    """Time a few steps, the first left out, and put the weights back as they were."""
+    before = copy.deepcopy(work.model.state_dict())
+    times = [time.perf_counter()]
+    batches = work.epoch_batches(0)[:_TIMED_STEPS]
+    settings = replace(work.settings, epochs=1)
+    groups = parameter_groups(work.model.parameters(), (), settings)
+    train(work.model, groups, work.loss, lambda epoch: batches, settings, seed, _Stopwatch(times))
+    work.model.load_state_dict(before)
+    steps = np.diff(times)
+    return float(np.median(steps[1:] if len(steps) > 1 else steps))
+
+
+class _Stopwatch(Silent):
+    """Notes the time after each step."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.times = times
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self.times.append(time.perf_counter())
