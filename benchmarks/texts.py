@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-DATA = Path(os.environ.get("HEADWAY_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("HEADWAY_SHARED", Path(__file__).parents[2] / "shared")) / "data"
 
 
 def load(name: str, count: int, seed: int = 0) -> list[str]:

@@ -5,7 +5,7 @@ import os
 import random
 from pathlib import Path
 
-DATA = Path(os.environ.get("HEADWAY_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("HEADWAY_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 SST2_TRAINING_ROWS = 2000
 
 Rows = tuple[list[str], list[str]]  # texts, labels

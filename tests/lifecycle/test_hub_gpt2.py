@@ -24,8 +24,8 @@ from headway.weights.formats import gpt2 as layout
 from headway.weights.read import write_safetensors
 from headway.weights.sources import HubRepo
 from hub_server import Hub, serve
+from shared_files import TOKENIZERS
 
-FIXTURES = Path("/work/shared/fixtures/tokenizers")
 SIZES = {"vocab_size": 50257, "d_model": 60, "d_ff": 36, "num_heads": 4, "num_layers": 3, "max_positions": 64}
 REPO = next(source for source in catalog.find("gpt2").sources if isinstance(source, HubRepo))
 PROMPT = "It is a truth universally"
@@ -55,15 +55,15 @@ def _noise() -> Gpt2:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The three files as the hub has them; the weights beside each layer's mask, and no head."""
-    if not (FIXTURES / "gpt2_bpe_encoder.json").is_file():
+    if not (TOKENIZERS / "gpt2_bpe_encoder.json").is_file():
         pytest.skip("GPT-2's vocabulary is not among the fixtures")
     path = tmp_path_factory.mktemp("published") / "model.safetensors"
     masks = {f"h.{i}.attn.bias": torch.ones(64, 64).tril()[None, None] for i in range(3)}
     write_safetensors(path, to_theirs(_noise().state_dict(), layout.ENCODER) | masks)
     return {
         "model.safetensors": path.read_bytes(),
-        "vocab.json": (FIXTURES / "gpt2_bpe_encoder.json").read_bytes().removesuffix(b"\n"),
-        "merges.txt": (FIXTURES / "gpt2_bpe_vocab.bpe").read_bytes(),
+        "vocab.json": (TOKENIZERS / "gpt2_bpe_encoder.json").read_bytes().removesuffix(b"\n"),
+        "merges.txt": (TOKENIZERS / "gpt2_bpe_vocab.bpe").read_bytes(),
     }
 
 

@@ -16,7 +16,6 @@ from headway.weights.read import read_tensors
 VOCAB = 97
 LENGTHS = (7, 24, 1, 7, 12, 3)
 PROMPTS = (7, 1, 7, 12, 3)
-FIXTURES = Path("/work/shared/fixtures/tokenizers")
 PRECISION = {torch.float64: 1e-10, torch.float32: 1e-5}
 TEXTS = [
     "Hello world, it's a truth universally acknowledged.",

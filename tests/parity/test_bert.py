@@ -23,6 +23,7 @@ from headway.weights.convert import to_ours, to_theirs
 from headway.weights.formats import bert as layout
 from headway.weights.pretrained import load_classifier, load_encoder, save_classifier, save_encoder
 from headway.weights.read import read_tensors
+from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
@@ -328,7 +329,7 @@ def test_texts_become_the_same_ids(tmp_path: Path, lowercase: bool) -> None:
 
 
 def _vocabulary() -> Path:
-    path = Path("/work/shared/fixtures/tokenizers/bert_base_uncased_vocab.txt")
+    path = TOKENIZERS / "bert_base_uncased_vocab.txt"
     if not path.is_file():
         pytest.skip("BERT's vocabulary is not among the fixtures")
     return path

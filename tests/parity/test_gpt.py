@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 import torch
 from language_models import (
-    FIXTURES,
     LENGTHS,
     PROMPTS,
     TEXTS,
@@ -41,6 +40,7 @@ from headway.weights.pretrained import (
     save_encoder,
     save_language_model,
 )
+from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
@@ -231,7 +231,7 @@ def test_a_configuration_that_means_other_mathematics_is_refused(key: str, value
 
 
 def _vocabulary() -> Path:
-    path = FIXTURES / "openai-gpt-vocab.json"
+    path = TOKENIZERS / "openai-gpt-vocab.json"
     if not path.is_file():
         pytest.skip("GPT's vocabulary is not among the fixtures")
     return path

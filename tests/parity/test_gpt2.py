@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from language_models import (
-    FIXTURES,
     LENGTHS,
     PROMPTS,
     TEXTS,
@@ -43,6 +42,7 @@ from headway.weights.pretrained import (
     save_encoder,
     save_language_model,
 )
+from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
@@ -373,7 +373,7 @@ def test_gpt3s_sizes_have_the_parameters_that_its_table_states() -> None:
 
 
 def _fixtures() -> tuple[Path, Path]:
-    files = (FIXTURES / "gpt2_bpe_encoder.json", FIXTURES / "gpt2_bpe_vocab.bpe")
+    files = (TOKENIZERS / "gpt2_bpe_encoder.json", TOKENIZERS / "gpt2_bpe_vocab.bpe")
     if not all(file.is_file() for file in files):
         pytest.skip("GPT-2's vocabulary is not among the fixtures")
     return files

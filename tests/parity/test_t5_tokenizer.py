@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from headway.data.sentencepiece import SentencePieceTokenizer
+from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 sentencepiece = pytest.importorskip("sentencepiece", reason="the reference, sentencepiece, is not installed")
 
-MODEL = Path("/work/shared/fixtures/tokenizers/t5_tokenizer_base.model")
+MODEL = TOKENIZERS / "t5_tokenizer_base.model"
 if not MODEL.is_file():
     pytest.skip("T5's vocabulary is not among the fixtures", allow_module_level=True)
 

@@ -16,16 +16,16 @@ from headway.data.bpe import (
     write_merges,
 )
 from headway.data.tokenizers import Tokenizer
+from shared_files import TOKENIZERS
 
-FIXTURES = Path("/work/shared/fixtures/tokenizers")
 # Of the file that the weights of 2018 were published with, as nixpkgs pins it.
 OPENAI_GPT_MERGES = "0ea9b51ae695073cd871e0358f7016311d671a7ff3963e367d5236522f294725"
 
 
 def _fixture(name: str) -> Path:
-    if not (FIXTURES / name).is_file():
+    if not (TOKENIZERS / name).is_file():
         pytest.skip(f"{name} is not among the fixtures")
-    return FIXTURES / name
+    return TOKENIZERS / name
 
 
 @pytest.fixture

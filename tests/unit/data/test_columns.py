@@ -1,15 +1,13 @@
 """Columns: found by name, then by content, on every public set of single texts, and always said."""
 
-from pathlib import Path
-
 import polars
 import pytest
 
 from headway.core.errors import UsageError
 from headway.data.columns import choose_columns, choose_text
 from headway.data.readers import read_table
+from shared_files import DATA
 
-DATA = Path("/work/shared/data")
 REAL = [
     ("trec/train.tsv", "text", "coarse_label"),
     ("sst2/validation.tsv", "sentence", "label"),

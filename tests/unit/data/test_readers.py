@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import polars
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from headway.core.errors import ResourceError
 from headway.data.readers import read_chunks, read_table
+from shared_files import DATA
 
 REUSED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -217,7 +217,7 @@ def test_streaming_needs_no_polars_and_reads_stdin(tmp_path):
 
 @pytest.mark.parametrize("name", ["mrpc/train.tsv", "cola/train.tsv", "banking77/train.csv"])
 def test_real_quoted_tables_agree_with_polars(name):
-    path = Path("/work/shared/data") / name
+    path = DATA / name
     if not path.exists():
         pytest.skip(f"{path} is not here")
     separator = "\t" if path.suffix == ".tsv" else ","

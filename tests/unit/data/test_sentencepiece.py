@@ -6,8 +6,9 @@ import pytest
 
 from headway.core.errors import DataError, UsageError
 from headway.data.sentencepiece import SentencePieceTokenizer
+from shared_files import TOKENIZERS
 
-MODEL = Path("/work/shared/fixtures/tokenizers/t5_tokenizer_base.model")
+MODEL = TOKENIZERS / "t5_tokenizer_base.model"
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from headway.tasks.fewshot import FewShotClassifier, Template, draw_shots, label
 from headway.tasks.scoring import perplexity
 from headway.weights.encoder_decoder import save_encoder_decoder
 from headway.weights.pretrained import save_language_model
+from shared_files import TOKENIZERS
 
 MERGES = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("c", "a"), ("ca", "t"), ("Ġ", "cat"), ("Ã", "©")]
 PIECES = [*"abcdeghilnorstu :.", "Ġ", "Ċ", "Ã", "©", *(a + b for a, b in MERGES), "<|endoftext|>"]
@@ -213,7 +214,7 @@ def test_shots_come_from_all_labels_in_turn() -> None:
 
 
 def test_an_encoder_decoder_answers(tmp_path: Path) -> None:
-    vocabulary = Path("/work/shared/fixtures/tokenizers/t5_tokenizer_base.model")
+    vocabulary = TOKENIZERS / "t5_tokenizer_base.model"
     if not vocabulary.is_file():
         pytest.skip("T5's vocabulary is not among the fixtures")
     torch.manual_seed(0)
