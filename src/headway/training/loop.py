@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from headway.core.errors import TrainingError
 from headway.core.progress import Progress
 from headway.core.seeding import derive
+from headway.training.checkpoints import Checkpoints, Position
+from headway.training.companions import Companion
 from headway.training.schedules import Schedule, warmup_linear
 from headway.training.settings import TrainingSettings
 
@@ -28,43 +30,60 @@ def train(
     name: str = "fine-tuning",
     schedule: Schedule = warmup_linear,
     after_epoch: Callable[[int], None] | None = None,
+    companions: Sequence[Companion] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> float:
     """Train ``model`` in place and return the mean loss of the last epoch.
 
     ``epoch_batches(e)`` gives the batches of epoch e, the same number each time; ``name`` is what the work is called.
     ``schedule`` turns step, steps and ``settings.warmup`` into the factor on the rates. ``after_epoch(e)`` is called
-    when epoch e is done, with the model as it is then. Dropout follows from ``seed``; torch's own generator is left as
-    it was. Raises TrainingError when the loss is no longer a number.
+    when epoch e is done, with the model as it is then; ``companions`` go along and may end the training early.
+    With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of a step is a pure function
+    of (seed, step); torch's own generator is left as it was. Raises TrainingError when the loss is no longer a number.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = torch.optim.AdamW(groups, fused=True)
     rates = [group["lr"] for group in groups]
+    at = Position()
+    if checkpoints is not None:
+        at = checkpoints.restore(model, optimizer, companions, progress)
     model.train()
+    total, mean, steps = at.total, 0.0, 0
     with torch.random.fork_rng(devices=_cuda_devices(parameters)):
-        torch.manual_seed(derive(seed, "dropout"))
-        step = steps = 0
-        for epoch in range(settings.epochs):
+        for epoch in range(at.epoch, settings.epochs):
+            for companion in companions:
+                companion.before_epoch(epoch)
             batches = epoch_batches(epoch)
-            if epoch == 0:
+            if not steps:
                 steps = len(batches) * settings.epochs
                 progress.begin(name, steps, "steps")
-            total = 0.0
-            for number, batch in enumerate(batches, start=1):
-                factor = schedule(step, steps, settings.warmup)
+                progress.advance(at.step)
+            for number in range(at.number, len(batches)):
+                torch.manual_seed(derive(seed, "dropout", at.step))
+                factor = schedule(at.step, steps, settings.warmup)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
-                value = loss(batch)
+                value = loss(batches[number])
+                total += _finite(value.item(), at.step, settings, name)
                 value.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimizer.step()
                 optimizer.zero_grad()
-                total += _finite(value.item(), step, settings, name)
-                step += 1
-                progress.advance(note=f"loss {total / number:.3f}")
+                for companion in companions:
+                    companion.after_step(at.step)
+                at = Position(at.step + 1, epoch, number + 1, total)
+                if checkpoints is not None and checkpoints.due():
+                    checkpoints.save(at, model, optimizer, companions)
+                progress.advance(note=f"loss {total / at.number:.3f}")
+            mean = total / max(1, len(batches))
             if after_epoch is not None:
                 after_epoch(epoch)
+            ends = [companion.after_epoch(epoch) for companion in companions]
+            if any(ends):
+                break
+            at, total = Position(at.step, epoch + 1), 0.0
     model.eval()
-    return total / max(1, len(batches))
+    return mean
 
 
 def _finite(value: float, step: int, settings: TrainingSettings, name: str) -> float:
