@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-REFERENCES := transformers
+REFERENCES := transformers gensim
 
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start recipe-text-ladder
@@ -15,6 +15,7 @@ demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real s
 
 test: $(VENV)/.develop  ## every test; parity with the originals last
 	$(BIN)/headway zoo fetch minilm --quiet || echo "tests that need MiniLM will be skipped"
+	$(BIN)/headway zoo fetch glove-6b-50d --quiet || echo "tests that need GloVe will be skipped"
 	$(BIN)/python -m pytest
 	$(MAKE) test-parity
 

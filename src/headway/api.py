@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from headway.ladder.rungs import Rung
     from headway.metrics.perplexity import Perplexity
     from headway.models.generate import Choose
-    from headway.weights.catalog import Entry
+    from headway.weights.catalog import Published
 
 __all__ = ["Run", "few_shot", "fit", "generate", "load", "perplexity", "pretrain", "stream"]
 
@@ -52,7 +52,7 @@ def fit(
     tolerance: float = 1.0,
     seed: int = 0,
     out: str | Path | None = None,
-    fetch: bool | Callable[["Entry"], bool] | None = None,
+    fetch: bool | Callable[["Published"], bool] | None = None,
     refit: bool = True,
     device: str | None = None,
     max_rows: int = 100_000,
@@ -378,7 +378,7 @@ def _plan(
 
 
 def _missing_weights(
-    rungs: Sequence["Rung"], fetch: bool | Callable[["Entry"], bool] | None, progress: Progress
+    rungs: Sequence["Rung"], fetch: bool | Callable[["Published"], bool] | None, progress: Progress
 ) -> dict[str, str]:
     """Fetch what may be fetched; return catalog name -> why not, for weights that stay missing."""
     needs = dict.fromkeys(need for rung in rungs for need in rung.needs)
@@ -388,7 +388,7 @@ def _missing_weights(
 
     missing: dict[str, str] = {}
     for name in needs:
-        entry = catalog.find(name)
+        entry = catalog.find_published(name)
         if cache.is_cached(entry):
             continue
         command = f"headway zoo fetch {name}"

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from headway.bundle.run import Run
-    from headway.weights.catalog import Entry
+    from headway.weights.catalog import Published
 
 
 def fit(
@@ -92,12 +92,12 @@ def fit(
         raise typer.Exit(130)
 
 
-def _asker() -> "Callable[[Entry], bool] | None":
+def _asker() -> "Callable[[Published], bool] | None":
     """Return a question for the terminal, or None where nobody can answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
-    def ask(entry: "Entry") -> bool:
+    def ask(entry: "Published") -> bool:
         from headway.core.files import human_bytes
 
         question = f"Fetch {entry.title} ({human_bytes(entry.size)}, {entry.licence})?"

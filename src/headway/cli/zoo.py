@@ -13,7 +13,7 @@ def list_entries() -> None:
     from headway.core.files import human_bytes
     from headway.weights import cache, catalog
 
-    for entry in catalog.CATALOG.values():
+    for entry in (*catalog.CATALOG.values(), *catalog.VECTORS.values()):
         state = "cached" if cache.is_cached(entry) else "not cached"
         typer.echo(f"{entry.name:12} {entry.title}, {human_bytes(entry.size)}, {entry.licence} ({state})")
 
@@ -27,7 +27,7 @@ def fetch(
     from headway.cli import display
     from headway.weights import cache, catalog
 
-    entry = catalog.find(name)
+    entry = catalog.find_published(name)
     with display.watcher(quiet=quiet) as progress:
         folder = cache.fetch(entry, progress)
     if not quiet:
@@ -39,5 +39,5 @@ def show(name: Annotated[str, typer.Argument(help="A name from `headway zoo list
     """Show what the weights are: architecture, licence, paper, files and hashes, where they come from."""
     from headway.weights import catalog
 
-    for fact, value in catalog.find(name).facts().items():
+    for fact, value in catalog.find_published(name).facts().items():
         typer.echo(f"{fact:14} {value}")

