@@ -1,4 +1,4 @@
-"""Pooling: one vector per sequence out of its tokens' vectors."""
+"""Pooling: one vector per sequence out of its tokens' vectors, or per picture out of its maps."""
 
 from torch import Tensor
 
@@ -20,3 +20,8 @@ def mean_pool(tokens: Ragged) -> Tensor:
     values, lengths = tokens.values, tokens.lengths
     sums = values.new_zeros(len(lengths), values.shape[1]).index_add(0, lengths.rows, values)
     return sums / lengths.counts[:, None]
+
+
+def mean_of_maps(maps: Tensor) -> Tensor:
+    """Return the mean over all places of each map, [B, C, H, W] -> [B, C]."""
+    return maps.mean(dim=(2, 3))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from headway.blocks.cache import Cache
+    from headway.blocks.pictures import Pictures
     from headway.blocks.ragged import Ragged, Tokens
     from headway.core.config import Config
     from headway.models.heads import ClassificationHead
@@ -27,6 +28,13 @@ class Features:
     state: Any = None
 
 
+@dataclass(frozen=True)
+class MapFeatures:
+    """What a backbone makes of a batch of pictures: ``maps`` [B, D, H, W]; it keeps no state."""
+
+    maps: Tensor
+
+
 class LayerGroup(NamedTuple):
     """Parameters that are thawed together and share a learning rate."""
 
@@ -34,10 +42,8 @@ class LayerGroup(NamedTuple):
     parameters: tuple[nn.Parameter, ...]
 
 
-class Backbone(Protocol):
-    """A pretrained network (an ``nn.Module``) that turns texts into vectors. Fine-tuning needs no more than
-    this.
-    """
+class Trunk(Protocol):
+    """What every backbone is, whatever it reads: an ``nn.Module`` that one vector can be read from."""
 
     config_class: ClassVar[type[Config]]
     head_class: ClassVar[type[ClassificationHead]]  # what classifies its pooled vector, as published
@@ -49,6 +55,13 @@ class Backbone(Protocol):
     @property
     def num_features(self) -> int:
         """D, the size of its vectors."""
+
+    def layer_groups(self) -> list[LayerGroup]:
+        """Return the parameters from input to output, each exactly once."""
+
+
+class Backbone(Trunk, Protocol):
+    """A pretrained network that turns texts into vectors. Fine-tuning needs no more than this."""
 
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return each token's vector and the new state; a stateless backbone refuses one (UsageError)."""
@@ -62,8 +75,30 @@ class Backbone(Protocol):
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return every depth's token vectors: the embeddings', then each layer's."""
 
-    def layer_groups(self) -> list[LayerGroup]:
-        """Return the parameters from input to output, each exactly once."""
+
+class PictureBackbone(Trunk, Protocol):
+    """A pretrained network that turns pictures into maps and vectors: the same contract, maps for tokens.
+
+    Which pictures it wants (size, crop, mean and deviation) belongs to its weights, not to it: the zoo's row says it.
+    """
+
+    def features(self, batch: Pictures, state: Any = None) -> MapFeatures:
+        """Return the last maps; a state is refused (UsageError), and so are pictures of other channels."""
+
+    def pooled(self, features: MapFeatures) -> Tensor:
+        """Return one vector per picture, [B, D], in the way the model was pretrained for."""
+
+    def summarize(self, batch: Pictures) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, D]."""
+
+    def intermediates(self, batch: Pictures) -> list[Tensor]:
+        """Return the maps after each layer group: the stem's, then each stage's."""
+
+    def advance(self, maps: Tensor, first: int, last: int | None = None) -> Tensor:
+        """Compute the layer groups ``first`` to ``last`` (not included) on the maps that come out of those before.
+
+        ``advance(batch.values, 0)`` gives the last maps; what lies before a thawed group need be computed only once.
+        """
 
 
 class Decoder(Protocol):

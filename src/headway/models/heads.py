@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from headway.blocks.dropout import Dropout
 
 if TYPE_CHECKING:
+    from headway.blocks.pictures import Pictures
     from headway.blocks.ragged import Tokens
-    from headway.models.base import Backbone
+    from headway.models.base import Backbone, PictureBackbone
 
 
 class ClassificationHead(nn.Module):
@@ -55,14 +56,14 @@ class BiasFreeHead(ClassificationHead):
 
 
 class Classifier(nn.Module):
-    """A backbone, read through its pooled vector, with a classification head."""
+    """A backbone of texts or of pictures, read through its pooled vector, with a classification head."""
 
-    def __init__(self, backbone: Backbone, head: ClassificationHead) -> None:
+    def __init__(self, backbone: Backbone | PictureBackbone, head: ClassificationHead) -> None:
         super().__init__()
         self.backbone = cast("nn.Module", backbone)
         self.head = head
 
-    def forward(self, batch: Tokens) -> Tensor:
-        """Return the logits [B, C] of a batch of texts."""
-        logits: Tensor = self.head(cast("Backbone", self.backbone).summarize(batch))
+    def forward(self, batch: Tokens | Pictures) -> Tensor:
+        """Return the logits [B, C] of a batch."""
+        logits: Tensor = self.head(cast("Any", self.backbone).summarize(batch))
         return logits

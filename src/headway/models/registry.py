@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from headway.models.base import Backbone
+    from headway.models.base import Backbone, PictureBackbone
 
 BACKBONES = {
     "bert": "headway.models.bert:Bert",
@@ -20,6 +20,11 @@ BACKBONES = {
     "t5": "headway.models.t5:T5Encoder",
     "transformer": "headway.models.transformer:TransformerEncoder",
 }
+PICTURE_BACKBONES = {
+    "efficientnet_lite": "headway.models.efficientnet_lite:EfficientNetLite",
+    "mobilenet_v2": "headway.models.mobilenet_v2:MobileNetV2",
+    "resnet": "headway.models.resnet:ResNet",
+}
 ENCODER_DECODERS = {  # the whole of those whose backbone is an encoder
     "t5": "headway.models.t5:T5",
     "transformer": "headway.models.transformer:Transformer",
@@ -28,26 +33,19 @@ ENCODER_DECODERS = {  # the whole of those whose backbone is an encoder
 
 def backbone_class(architecture: str) -> Any:
     """Return the backbone's class; raises UsageError on a name that is not in the registry."""
-    if architecture not in BACKBONES:
-        raise UsageError(
-            f"unknown architecture {architecture!r}",
-            where="registry",
-            remedy=f"Known architectures: {', '.join(sorted(BACKBONES))}.",
-        )
-    module, name = BACKBONES[architecture].split(":")
-    return getattr(importlib.import_module(module), name)
+    return _class_of(BACKBONES, architecture, f"unknown architecture {architecture!r}", "architectures")
+
+
+def picture_backbone_class(architecture: str) -> Any:
+    """Return the class of a backbone for pictures; raises UsageError on a name that is not in the registry."""
+    problem = f"unknown architecture for pictures {architecture!r}"
+    return _class_of(PICTURE_BACKBONES, architecture, problem, "architectures")
 
 
 def encoder_decoder_class(architecture: str) -> Any:
     """Return the class of encoder, decoder and head; raises UsageError on a name that is not in the registry."""
-    if architecture not in ENCODER_DECODERS:
-        raise UsageError(
-            f"no encoder-decoder is called {architecture!r}",
-            where="registry",
-            remedy=f"Known encoder-decoders: {', '.join(sorted(ENCODER_DECODERS))}.",
-        )
-    module, name = ENCODER_DECODERS[architecture].split(":")
-    return getattr(importlib.import_module(module), name)
+    problem = f"no encoder-decoder is called {architecture!r}"
+    return _class_of(ENCODER_DECODERS, architecture, problem, "encoder-decoders")
 
 
 def build_backbone(architecture: str, config: dict[str, Any]) -> Backbone:
@@ -55,3 +53,17 @@ def build_backbone(architecture: str, config: dict[str, Any]) -> Backbone:
     kind = backbone_class(architecture)
     backbone: Backbone = kind(kind.config_class.from_dict(config))
     return backbone
+
+
+def build_picture_backbone(architecture: str, config: dict[str, Any]) -> PictureBackbone:
+    """Build a backbone for pictures with fresh weights from its configuration as plain values. Reads no file."""
+    kind = picture_backbone_class(architecture)
+    backbone: PictureBackbone = kind(kind.config_class.from_dict(config))
+    return backbone
+
+
+def _class_of(table: dict[str, str], name: str, problem: str, kinds: str) -> Any:
+    if name not in table:
+        raise UsageError(problem, where="registry", remedy=f"Known {kinds}: {', '.join(sorted(table))}.")
+    module, kind = table[name].split(":")
+    return getattr(importlib.import_module(module), kind)
