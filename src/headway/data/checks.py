@@ -201,7 +201,7 @@ def _refuse_dropped(rows: _Rows, drop_limit: float) -> None:
     raise DataError(
         f"{lost:,} of {len(table):,} rows ({lost / len(table):.1%}) cannot be used: {told}",
         where=f"{table.source}, columns {rows.columns.text!r} and {rows.columns.label!r}",
-        remedy=f"Fill or remove them, or allow more to be left out with --drop-limit (now {drop_limit:g}).",
+        remedy=f"Fill or remove them, or allow more to be left out with --drop-limit (now {100 * drop_limit:g} %).",
     )
 
 

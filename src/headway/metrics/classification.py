@@ -1,4 +1,4 @@
-"""Accuracy, macro-F1, the confusion matrix, and precision, recall and F1 of each class.
+"""Accuracy, macro-F1, Matthews' correlation, the confusion matrix, and precision, recall and F1 of each class.
 
 Each score is a function of three counts per class (`Tally`): rows of the class, rows predicted as it, rows of
 both. One formula therefore serves a score, its thousands of resamples and its permutations.
@@ -57,6 +57,24 @@ def macro_f1(true: Labels, predicted: Labels, classes: int) -> float:
     such a class still counts against the class that it belongs to.
     """
     return float(METRICS["macro_f1"](tally(confusion(true, predicted, classes))))
+
+
+def f1(true: Labels, predicted: Labels, positive: int = 1) -> float:
+    """Return F1 of one class, 0 where it neither occurs nor is predicted: what MRPC and QQP are scored by in GLUE."""
+    classes = 1 + max(positive, int(np.max(true, initial=0)), int(np.max(predicted, initial=0)))
+    return float(_f1(tally(confusion(true, predicted, classes)))[positive])
+
+
+def matthews(true: Labels, predicted: Labels, classes: int) -> float:
+    """Return Matthews' correlation of true and predicted labels, of two classes or more (Gorodkin 2004).
+
+    0 where it is not defined: all rows of one class, or all predicted as one. What CoLA is scored by in GLUE.
+    """
+    counts = tally(confusion(true, predicted, classes))
+    rows, right = counts.true.sum(), counts.right.sum()
+    together = right * rows - counts.true @ counts.predicted
+    spread = float(rows**2 - counts.true @ counts.true) * float(rows**2 - counts.predicted @ counts.predicted)
+    return float(together / np.sqrt(spread)) if spread else 0.0
 
 
 def score(metric: str, true: Labels, predicted: Labels, classes: int) -> float:

@@ -1,0 +1,54 @@
+"""SQuAD's official scores, to the last digit of what the official scorer gives real systems' predictions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headway.core.errors import UsageError
+from headway.metrics.squad import exact_match, normalise, score, token_f1
+from shared_files import DATA
+
+BERT = "BERT_ensemble_Google_AI_Language.json"
+LOGISTIC = "Logistic_Regression_Baseline_Stanford_Un.json"
+XQUAD, V2 = "xquad/xquad.en.json", "squad_v2_dev_part/dev-v2.0-first5.json"
+
+
+def _golds(path: Path) -> dict[str, list[str]]:
+    articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    questions = [q for article in articles for paragraph in article["paragraphs"] for q in paragraph["qas"]]
+    return {q["id"]: [a["text"] for a in q["answers"]] for q in questions if not q.get("is_impossible")}
+
+
+@pytest.mark.parametrize(
+    ("system", "data", "exact", "f1"),
+    [
+        (BERT, XQUAD, 74.874, 86.325),
+        (LOGISTIC, XQUAD, 34.538, 45.852),
+        (BERT, V2, 84.255, 91.359),
+        (LOGISTIC, V2, 40.284, 50.480),
+    ],
+)
+def test_published_systems_get_their_official_scores(system: str, data: str, exact: float, f1: float) -> None:
+    if not (DATA / data).is_file():
+        pytest.skip(f"{data} is not among the shared data")
+    answers = json.loads((DATA / "squad_predictions" / system).read_text(encoding="utf-8"))
+    found = score(_golds(DATA / data), answers)
+    assert [round(value, 3) for value in found.means.values()] == [exact, f1]
+    assert found.missing == (2 if (system, data) == (LOGISTIC, XQUAD) else 0)
+
+
+def test_what_is_compared() -> None:
+    assert normalise("  The  U.S.A.'s  An-swer, a ") == "usas answer"
+    assert exact_match("the Normans!", "normans") == 1
+    assert token_f1("the red red fox", "red fox") == pytest.approx(0.8)
+    assert token_f1("", "") == 1 and token_f1("", "x") == 0 and token_f1("the", "x") == 0
+
+
+def test_questions_without_an_answer_want_an_empty_one() -> None:
+    found = score({"none": [], "some": ["x", "the y"]}, {"none": "", "some": "Y"})
+    assert found.exact.tolist() == [1, 1]
+    found = score({"none": [], "some": ["x"]}, {"none": "z"})
+    assert found.exact.tolist() == found.f1.tolist() == [0, 0] and found.missing == 1
+    with pytest.raises(UsageError, match="no questions"):
+        score({}, {"a": "b"})
