@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from headway.models.generate import Choose
     from headway.weights.catalog import Published
 
-__all__ = ["Run", "few_shot", "fit", "generate", "load", "perplexity", "pretrain", "stream"]
+__all__ = [
+    "Run",
+    "few_shot",
+    "fit",
+    "generate",
+    "load",
+    "ngram",
+    "ngram_perplexity",
+    "perplexity",
+    "pretrain",
+    "stream",
+]
 
 METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
 
@@ -174,6 +185,39 @@ def pretrain(
     return folder
 
 
+def ngram(
+    corpus: str | Path, *, order: int = 5, by: str | Path = "words", out: str | Path | None = None
+) -> Path:
+    """Count an n-gram language model (interpolated modified Kneser-Ney) and return the folder or file with it.
+
+    Arguments:
+        corpus: a text file, or a folder of .txt files.
+        order: 1 to 5; a token is predicted from so many less one before it.
+        by: "words" (between blanks; each line is a sentence), "characters", or the tokenizer of a model: its folder,
+            its name in the zoo, or a tokenizer.json.
+        out: the folder to make, or an ARPA file (a name that ends in .arpa).
+
+    `perplexity`, `generate` and `stream` take it as their source. Raises UsageError, DataError, RunError.
+    """
+    from headway.data.corpus import read_corpus
+    from headway.tasks.ngram_text import NgramText
+    from headway.tasks.tokenizer_files import tokenizer_of
+
+    read = read_corpus(Path(corpus))
+    target = _new_folder(out, f"{Path(corpus).name.split('.')[0]}-ngrams")
+    if by == "words":
+        model = NgramText.of_words(read, order)
+    elif by == "characters":
+        model = NgramText.of_characters(read, order)
+    else:
+        model = NgramText.fit(read.texts, tokenizer_of(by), order=order)
+    if target.suffix == ".arpa":
+        model.save_arpa(target)
+    else:
+        model.save(target)
+    return target
+
+
 def generate(
     source: str | Path,
     prompt: str,
@@ -245,15 +289,39 @@ def perplexity(
     """
     from headway.tasks import scoring
     from headway.tasks.decoder import TextDecoder
+    from headway.tasks.ngram_text import NgramText
 
+    text = _read_text(file)
+    if NgramText.is_at(source):
+        if stride is not None:
+            raise UsageError("an n-gram model reads without windows", where="stride", remedy="Leave it out.")
+        return NgramText.open(source).perplexity(text)
+    decoder = TextDecoder.open(source, machine.choose_device(device))
+    return scoring.perplexity(decoder, text, stride=stride, progress=progress)
+
+
+def ngram_perplexity(
+    source: str | Path, corpus: str | Path, file: str | Path, *, order: int = 5
+) -> "Perplexity":
+    """Return how well n-grams of a language model's own tokens, counted in a corpus, predict a text file.
+
+    The baseline for the model: what it must beat to be worth its time. Raises DataError, UsageError.
+    """
+    from headway.data.corpus import read_corpus
+    from headway.tasks.ngram_text import NgramText
+    from headway.tasks.tokenizer_files import tokenizer_of
+
+    texts = read_corpus(Path(corpus)).texts
+    return NgramText.fit(texts, tokenizer_of(source), order=order).perplexity(_read_text(file))
+
+
+def _read_text(file: str | Path) -> str:
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"cannot be read: {error}", where=str(file), remedy="Give a text file in UTF-8."
         ) from error
-    decoder = TextDecoder.open(source, machine.choose_device(device))
-    return scoring.perplexity(decoder, text, stride=stride, progress=progress)
 
 
 def few_shot(

@@ -30,8 +30,9 @@ def test_the_options_of_fit_and_predict() -> None:
     assert options["generate"] == sorted(
         "--stream --max-tokens --temperature --top-k --top-p --beams --seed".split()
     )
+    assert options["ngram"] == sorted("--order --by --out".split())
     assert options["evaluate"] == sorted(
-        "--stride --shots --template --normalize --text --label --max-rows --seed --quiet -q".split()
+        "--stride --baseline --shots --template --normalize --text --label --max-rows --seed --quiet -q".split()
     )
 
 

@@ -102,3 +102,24 @@ def test_few_shot_shows_its_template_and_scores_the_held_out_rows(folder: str, t
     assert "240 held-out rows" in done.stdout and "accuracy" in done.stdout
     error = _run("evaluate", folder, str(topics_csv), "--shots", "2", "--template", "{label}").exception
     assert isinstance(error, HeadwayError) and "needs {text} and {label}" in str(error)
+
+
+def test_counted_ngrams_are_a_baseline_and_a_model(folder: str, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("the cat sat on the mat\nthe dog sat on the cat\n" * 20, encoding="utf-8")
+    text = tmp_path / "text.txt"
+    text.write_text("the dog sat on the mat\n", encoding="utf-8")
+    done = _run("evaluate", folder, str(text), "--baseline", str(corpus))
+    assert done.exit_code == 0, done.exception
+    model, baseline = done.stdout.split(f"5-grams of the same tokens, counted in {corpus}:")
+    assert model.count("bits per character") == baseline.count("bits per character") == 1
+    assert model.count("(23 tokens)") == baseline.count("(23 tokens)") == 1
+    for name, options in {"ngrams": ["--order", "3"], "ngrams.arpa": [], "bytes": ["--by", folder]}.items():
+        done = _run("ngram", str(corpus), "--out", str(tmp_path / name), *options)
+        assert done.exit_code == 0, done.exception
+        assert f"headway evaluate {tmp_path / name} FILE" in done.stdout
+        done = _run("evaluate", str(tmp_path / name), str(text))
+        assert done.exit_code == 0 and "perplexity per word" in done.stdout
+        done = _run("generate", str(tmp_path / name), "the dog sat", "--max-tokens", "3")
+        assert done.exit_code == 0 and done.stdout.strip()
+    assert "on the" in _run("generate", str(tmp_path / "ngrams.arpa"), "the dog sat").stdout

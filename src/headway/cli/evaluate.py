@@ -21,6 +21,10 @@ def evaluate(
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Tokens between windows. [half of what the model reads]")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="CORPUS", help="Score 5-grams counted in this text beside the model."),
+    ] = None,
     shots: Annotated[
         int | None, typer.Option(metavar="K", help="Label each row after K examples, nothing trained.")
     ] = None,
@@ -47,6 +51,9 @@ def evaluate(
     with display.watcher(quiet=quiet) as progress:
         if shots is None:
             found = api.perplexity(source, data, stride=stride, progress=progress)
+            counted = None if baseline is None else api.ngram_perplexity(source, baseline, data)
+        elif baseline is not None:
+            raise typer.BadParameter("the baseline belongs to perplexities: leave out --shots or --baseline")
         else:
             score = api.few_shot(
                 source,
@@ -62,6 +69,9 @@ def evaluate(
             )
     if shots is None:
         _print_perplexity(found)
+        if counted is not None:
+            typer.echo(f"\n5-grams of the same tokens, counted in {baseline}:")
+            _print_perplexity(counted)
     else:
         _print_few_shot(score)
 
@@ -73,6 +83,12 @@ def _print_perplexity(found: "Perplexity") -> None:
     typer.echo(f"bits per character        {found.bits_per_character:.3f}")
     if found.unpredicted:
         typer.echo("The first token had nothing before it and was not predicted.")
+    if found.unknown:
+        share = found.unknown / found.tokens
+        typer.echo(
+            f"{found.unknown:,} tokens ({share:.1%}) are unknown to it. Their cost is that of any unknown one, "
+            "so the figures flatter it."
+        )
 
 
 def _print_few_shot(score: "FewShotScore") -> None:

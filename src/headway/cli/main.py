@@ -10,6 +10,7 @@ from headway.cli.doctor import doctor
 from headway.cli.evaluate import evaluate
 from headway.cli.fit import fit
 from headway.cli.generate import generate
+from headway.cli.ngram import ngram
 from headway.cli.predict import predict
 from headway.cli.pretrain import pretrain
 from headway.cli.show import show
@@ -28,6 +29,7 @@ app.command("fit")(fit)
 app.command("predict")(predict)
 app.command("show")(show)
 app.command("pretrain")(pretrain)
+app.command("ngram")(ngram)
 app.command("generate")(generate)
 app.command("evaluate")(evaluate)
 app.add_typer(zoo, name="zoo")

@@ -25,6 +25,11 @@ class Corpus:
         return [line for document in self.documents for line in document if line.strip()]
 
     @property
+    def texts(self) -> list[str]:
+        """Each document as one text, every line ended."""
+        return ["".join(f"{line}\n" for line in document) for document in self.documents]
+
+    @property
     def characters(self) -> int:
         """The number of characters, line ends included."""
         return sum(len(line) + 1 for document in self.documents for line in document)

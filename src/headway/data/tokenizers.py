@@ -96,6 +96,18 @@ class Tokenizer:
         return self._tokenizer.token_to_id(END)
 
     @property
+    def unknown(self) -> int | None:
+        """The id that stands for what the vocabulary lacks; None: nothing is unknown to it."""
+        token: str | None = getattr(self._tokenizer.model, "unk_token", None)
+        return None if token is None else self._tokenizer.token_to_id(token)
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The pieces in the order of their ids, [V], as the file spells them."""
+        ids = self._tokenizer.get_vocab()
+        return sorted(ids, key=lambda piece: ids[piece])
+
+    @property
     def special(self) -> dict[str, int]:
         """The ids of those of unk, sep, pad, cls and mask that it has."""
         ids = {name: self._tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
@@ -142,12 +154,13 @@ class Tokenizer:
             raise UsageError(f"no piece has the id {unknown[0]}; there are {self.vocab_size}", where="decode")
         return self._tokenizer.decode([int(index) for index in ids], skip_special_tokens=not special)
 
-    def save(self, folder: Path, *, max_tokens: int) -> None:
+    def save(self, folder: Path, *, max_tokens: int | None = None) -> None:
         """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers' AutoTokenizer opens
-        it.
+        it; max_tokens: what its model reads at most, if there is a bound.
         """
         write_text(folder / FILE, self._tokenizer.to_str(pretty=True))
-        write_json(folder / "tokenizer_config.json", {**self._published(), "model_max_length": max_tokens})
+        bound = {} if max_tokens is None else {"model_max_length": max_tokens}
+        write_json(folder / "tokenizer_config.json", {**self._published(), **bound})
 
     def _published(self) -> dict[str, Any]:
         """Return what transformers calls this kind of tokenizer, and its settings."""
@@ -160,6 +173,8 @@ class Tokenizer:
                 "tokenize_chinese_chars": True,
                 **{f"{name}_token": token for name, token in SPECIAL.items()},
             }
+        if isinstance(model, models.WordLevel):
+            return {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": model.unk_token}
         if self.end is None:
             return {"tokenizer_class": "OpenAIGPTTokenizer", "unk_token": model.unk_token}
         names = ("bos_token", "eos_token", "unk_token")

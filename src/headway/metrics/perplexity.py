@@ -19,6 +19,9 @@ class Perplexity:
     words: int  # separated by white space
     characters: int
     unpredicted: int = 0  # first tokens that had nothing before them; their cost is not in ``nats``
+    unknown: int = (
+        0  # tokens that stand for anything the vocabulary lacks; what they spell is not in ``nats``
+    )
 
     def __post_init__(self) -> None:
         if min(self.tokens, self.words, self.characters) < 1:
@@ -45,7 +48,7 @@ class Perplexity:
         return self.nats / self.characters / math.log(2)
 
 
-def of_text(text: str, nats: float, tokens: int, unpredicted: int = 0) -> Perplexity:
+def of_text(text: str, nats: float, tokens: int, unpredicted: int = 0, unknown: int = 0) -> Perplexity:
     """Return the perplexity of a text whose tokens cost so many nats together."""
     return Perplexity(
         nats=nats,
@@ -53,4 +56,5 @@ def of_text(text: str, nats: float, tokens: int, unpredicted: int = 0) -> Perple
         words=len(text.split()),
         characters=len(text),
         unpredicted=unpredicted,
+        unknown=unknown,
     )

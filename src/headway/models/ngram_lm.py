@@ -13,7 +13,7 @@ Where one of n1 to n4 is 0 or a discount does not lie between 0 and its k (few o
 `FALLBACK` instead, the values that KenLM falls back to.
 
 The model is kept as back-off tables: ln p of each n-gram seen, ln gamma of each context seen, so that other back-off
-models (ARPA files, `weights.formats.arpa`) are read into the same form. Ids are those of any tokenizer, 0 to V - 1;
+models (ARPA files, `weights.arpa`) are read into the same form. Ids are those of any tokenizer, 0 to V - 1;
 the id V stands before each sequence and is never predicted.
 """
 

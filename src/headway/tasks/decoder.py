@@ -26,7 +26,9 @@ from headway.models.generate import (
     power_penalty,
     stream,
 )
+from headway.models.ngram_decoder import NgramDecoder
 from headway.models.registry import ENCODER_DECODERS
+from headway.tasks.ngram_text import NgramText
 from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
 from headway.weights import catalog
 from headway.weights.cache import fetch
@@ -67,11 +69,14 @@ class TextDecoder:
 
     @classmethod
     def open(cls, source: str | Path, device: torch.device | None = None) -> Self:
-        """Load a folder in a published layout, or a cached model of the zoo by its name; opens no connection.
+        """Load a folder in a published layout, n-grams, or a cached model of the zoo by its name; opens no connection.
 
         Raises UsageError when the source is neither, or its model writes nothing.
         """
         device = device or choose_device()
+        if NgramText.is_at(source):
+            ngrams = NgramText.open(source)
+            return cls(NgramDecoder(ngrams.model, ngrams.tokenizer.end), ngrams.tokenizer, device)
         if Path(source).is_dir():
             folder = Path(source)
             if open_config(folder)[0] in ENCODER_DECODERS:
@@ -94,7 +99,7 @@ class TextDecoder:
             raise UsageError(
                 f"holds a {type(model).__name__}, which reads texts and writes none",
                 where=str(source),
-                remedy="Use a GPT, a GPT-2 or a T5, or a run of `headway pretrain --arch gpt2`.",
+                remedy="Use a GPT, a GPT-2 or a T5, a run of `headway pretrain --arch gpt2`, or of `headway ngram`.",
             )
         return cls(cast("Decoder", model), tokenizer, device)
 

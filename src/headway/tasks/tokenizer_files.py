@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from headway.core.errors import DataError
+from headway.core.errors import DataError, UsageError
 from headway.data.bpe import gpt2_tokenizer
 from headway.data.tokenizers import FILE, Tokenizer
 from headway.data.wordpiece import read_wordpiece
+from headway.weights import cache, catalog
 from headway.weights.catalog import Entry
 
 
@@ -30,4 +31,23 @@ def tokenizer_in(folder: Path) -> Tokenizer:
         f"has no tokenizer ({FILE}, vocab.txt, or vocab.json with merges.txt)",
         where=str(folder),
         remedy="Put the file that was published with the model beside its weights.",
+    )
+
+
+def tokenizer_of(source: str | Path) -> Tokenizer:
+    """Return the tokenizer of a file, of a model's folder, or of a cached model of the zoo by its name.
+
+    Raises UsageError when the source is none of these, DataError, FetchError.
+    """
+    if Path(source).is_dir():
+        return tokenizer_in(Path(source))
+    if Path(source).is_file():
+        return Tokenizer.load(Path(source))
+    if str(source) in catalog.CATALOG:
+        entry = catalog.find(str(source))
+        return published_tokenizer(entry, cache.fetch(entry, offline=True))
+    raise UsageError(
+        "is neither a tokenizer's file, a model's folder nor a model of the zoo",
+        where=str(source),
+        remedy=f"Known models: {', '.join(sorted(catalog.CATALOG))}.",
     )
