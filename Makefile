@@ -71,7 +71,7 @@ $(VENV)/.headway: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.headway
-	$(INSTALL) pytest hypothesis ruff mypy import-linter
+	$(INSTALL) --editable '.[legacy]' pytest hypothesis ruff mypy import-linter
 	@touch $@
 
 $(VENV)/.references: $(VENV)/.develop

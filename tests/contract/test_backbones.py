@@ -43,6 +43,15 @@ TINY: dict[str, dict[str, Any]] = {
         "num_layers": 2,
         "max_positions": 16,
     },
+    "elmo": {
+        "d_character": 4,
+        "filters": ((1, 5), (2, 6), (3, 7)),
+        "num_highways": 1,
+        "max_characters": 8,
+        "d_cell": 9,
+        "d_projection": 6,
+        "num_layers": 2,
+    },
     "gpt": {
         "vocab_size": 50,
         "d_model": 12,
@@ -108,6 +117,19 @@ KEYS = {  # parameters' names that saved models rely on
         "layers.1.feedforward.inner.weight",
         "layers.1.feedforward.outer.bias",
         "layers.1.feedforward_norm_after.bias",
+    },
+    "elmo": {
+        "characters.embedding.weight",
+        "characters.convolutions.2.weight",
+        "characters.highways.0.gate.weight",
+        "characters.highways.0.transform.bias",
+        "characters.projection.weight",
+        "layers.0.left_to_right.weight_ih",
+        "layers.0.right_to_left.weight_hh",
+        "layers.1.left_to_right.bias",
+        "layers.1.right_to_left.weight_hr",
+        "mix.weights",
+        "mix.gamma",
     },
     "gpt": {
         "embeddings.word.weight",
@@ -180,6 +202,8 @@ KEYS = {  # parameters' names that saved models rely on
         "last.norm.bias",
     },
 }
+STATEFUL = ("elmo",)
+MIXED = ("elmo",)  # whose features are a mix of their depths
 LENGTHS = (4, 5, 5, 16, 1, 9)
 texts = pytest.mark.parametrize("name", list(BACKBONES))
 pictures = pytest.mark.parametrize("name", list(PICTURE_BACKBONES))
@@ -199,15 +223,16 @@ def _build(name: str) -> Any:
     return model
 
 
-def _ids(seed: int = 0) -> list[np.ndarray]:
+def _ids(name: str = "bert", seed: int = 0) -> list[np.ndarray]:
     random = np.random.default_rng(seed)
-    return [random.integers(0, 50, length) for length in LENGTHS]
+    word = (8,) if name == "elmo" else ()  # a word is a row of characters
+    return [random.integers(0, 50, (length, *word)) for length in LENGTHS]
 
 
 def _batch(name: str, order: tuple[int, ...] = tuple(range(len(LENGTHS)))) -> Any:
     """Of six texts of different lengths, or six pictures of 17 x 22 pixels, those that are named, in this order."""
     if name in BACKBONES:
-        ids = _ids()
+        ids = _ids(name)
         return Tokens.pack([ids[row] for row in order])
     random = torch.Generator().manual_seed(0)
     return Pictures(torch.randn(len(LENGTHS), 3, 17, 22, dtype=torch.float64, generator=random)[list(order)])
@@ -246,10 +271,12 @@ def test_shapes(name: str) -> None:
     features = model.features(batch)
     assert features.tokens.values.shape == (sum(LENGTHS), model.num_features)
     assert features.tokens.lengths == Lengths(LENGTHS)
-    assert model.pooled(features).shape == (len(LENGTHS), model.num_features)
+    assert model.pooled(features).shape == (len(LENGTHS), model.num_pooled)
     depths = model.intermediates(batch)
-    assert all(depth.values.shape == (sum(LENGTHS), model.num_features) for depth in depths)
-    assert torch.equal(depths[-1].values, features.tokens.values)
+    assert len(depths) == 1 + sum(group.name.startswith("layers.") for group in model.layer_groups())
+    assert all(len(depth.values) == sum(LENGTHS) for depth in depths)
+    assert depths[-1].values.shape[1] == model.num_features
+    assert torch.equal(depths[-1].values, features.tokens.values) != (name in MIXED)
 
 
 @pictures
@@ -329,7 +356,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = _build(name).train()
     batch = _batch(name)
     if name in BACKBONES:
-        batch = Tokens.pack(_ids(), [np.arange(length) % 2 for length in LENGTHS])
+        batch = Tokens.pack(_ids(name), [np.arange(length) % 2 for length in LENGTHS])
     out = model.summarize(batch)
     (out * torch.randn(out.shape)).sum().backward()
     for key, parameter in model.named_parameters():
@@ -340,7 +367,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 @everywhere
 def test_its_own_classification_head_stands_on_it(name: str) -> None:
     model, batch = _build(name), _batch(name)
-    classifier = Classifier(model, model.head_class(model.num_features, 3, dropout=0.1).double()).eval()
+    classifier = Classifier(model, model.head_class(model.num_pooled, 3, dropout=0.1).double()).eval()
     assert isinstance(classifier.head, ClassificationHead)
     assert torch.equal(classifier(batch), classifier.head(model.summarize(batch)))
     assert classifier(batch).shape == (len(LENGTHS), 3)
@@ -437,8 +464,22 @@ def test_dropout_acts_in_training_only_and_follows_torchs_seed(name: str) -> Non
     assert not torch.equal(run(1), run(2))
 
 
+@pytest.mark.parametrize("name", STATEFUL)
+def test_the_second_half_of_texts_goes_on_with_the_state_of_the_first(name: str) -> None:
+    model, ids = _build(name), [row for row in _ids(name) if len(row) > 1]
+    halves = [[row[: len(row) // 2] for row in ids], [row[len(row) // 2 :] for row in ids]]
+    first = model.features(Tokens.pack(halves[0]))
+    second = model.features(Tokens.pack(halves[1]), first.state)
+    anew = model.features(Tokens.pack(halves[1]))
+    assert not torch.allclose(second.tokens.values, anew.tokens.values)
+    again = model.features(Tokens.pack(halves[1]), model.features(Tokens.pack(halves[0])).state)
+    assert torch.equal(again.tokens.values, second.tokens.values)  # and nothing was kept aside
+    with pytest.raises(UsageError, match=r"state: is of 5 rows, the batch has 1"):
+        model.features(Tokens.pack(ids[:1]), first.state)
+
+
 @everywhere
-def test_a_state_is_refused(name: str) -> None:
+def test_a_state_that_is_none_of_its_own_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="state"):
         _build(name).features(_batch(name), state=1)
 

@@ -1,4 +1,4 @@
-"""Dropout, with a mask that is cheap to draw on the CPU."""
+"""Dropout, with a mask that is cheap to draw on the CPU; of single numbers, of a whole text, of whole words."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from headway.blocks.ragged import Ragged
 from headway.core.errors import UsageError
 
 
@@ -49,3 +50,28 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """Show p when the module is printed."""
         return f"p={self.p}"
+
+
+class LockedDropout(Dropout):
+    """Dropout with one mask per sequence, the same at each of its tokens (Gal and Ghahramani 2016; Merity et al. 2018).
+
+    It is given and returns a ragged batch [N, D].
+    """
+
+    def forward(self, x: Ragged) -> Ragged:  # type: ignore[override]
+        """Drop features of whole sequences; outside training return x itself."""
+        if not self.training or self.p == 0:
+            return x
+        values, lengths = x.values, x.lengths
+        mask = keep_mask((len(lengths), values.shape[1]), self.p, values.dtype, values.device)  # [B, D]
+        return x.with_values(values * mask.index_select(0, lengths.rows))
+
+
+class EmbeddingDropout(Dropout):
+    """Dropout of whole words: a word that is dropped is 0 wherever it stands in the batch (Merity et al. 2018, 4.3)."""
+
+    def forward(self, x: Tensor, ids: Tensor, vocab_size: int) -> Tensor:  # type: ignore[override]
+        """Drop words of embedded tokens x [N, D], whose ids [N] are given; outside training return x itself."""
+        if not self.training or self.p == 0:
+            return x
+        return x * keep_mask((vocab_size,), self.p, x.dtype, x.device)[ids, None]

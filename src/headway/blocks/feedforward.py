@@ -5,6 +5,7 @@ activations.
 from collections.abc import Callable
 from functools import partial
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
         F.gelu, approximate="tanh"
     ),  # its approximation, as in the first GPT and Google's BERT
     "relu": F.relu,
+    "tanh": torch.tanh,
 }
 
 

@@ -206,15 +206,15 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Tokens(Ragged):
-    """Token ids [N] (int64) of B texts; ``segments`` [N] (int64) tells the first and second text of a pair
-    apart.
+    """Token ids [N] (int64) of B texts, or words of character ids [N, 50]; ``segments`` [N] (int64) tells the first
+    and second text of a pair apart.
     """
 
     segments: Tensor | None = None
 
     @classmethod
     def pack(cls, ids: Sequence[np.ndarray], segments: Sequence[np.ndarray] | None = None) -> Self:
-        """Lay id arrays [length] (and their segment ids, of the same lengths) end to end."""
+        """Lay id arrays [length] or [length, 50] (and segment ids [length]) end to end."""
         return cls(
             _concatenate(ids),
             Lengths(tuple(len(sequence) for sequence in ids)),
@@ -230,4 +230,6 @@ class Tokens(Ragged):
 
 
 def _concatenate(arrays: Sequence[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.concatenate([np.empty(0, np.int64), *arrays]).astype(np.int64, copy=False))
+    shape = arrays[0].shape[1:] if len(arrays) else ()
+    joined = np.concatenate([np.empty((0, *shape), np.int64), *arrays])
+    return torch.from_numpy(joined.astype(np.int64, copy=False))

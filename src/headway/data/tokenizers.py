@@ -108,6 +108,16 @@ class Tokenizer:
         return sorted(ids, key=lambda piece: ids[piece])
 
     @property
+    def nothing(self) -> np.ndarray:
+        """What stands for a text without a token: the token that ends a text, or the first one."""
+        return np.array([self.end or 0], np.int32)
+
+    @property
+    def reads(self) -> str | None:
+        """How texts are cut, where that did not come with the weights: None."""
+        return None
+
+    @property
     def special(self) -> dict[str, int]:
         """The ids of those of unk, sep, pad, cls and mask that it has."""
         ids = {name: self._tokenizer.token_to_id(token) for name, token in SPECIAL.items()}

@@ -86,7 +86,9 @@ class FineTuning:
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         settings = settings_for(len(examples))
         fine_tune(model, encoder, examples.texts, examples.labels, settings, seed, progress)
-        return FineTunedClassifier(examples.names, encoder, model, settings.to_dict() | {"seed": seed})
+        return FineTunedClassifier(
+            examples.names, encoder, model, settings.to_dict() | encoder.settings | {"seed": seed}
+        )
 
 
 def settings_for(rows: int) -> TrainingSettings:

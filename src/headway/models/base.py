@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Features:
-    """What a backbone makes of a batch: ``tokens`` [N, D] with their lengths, and the new state (None:
-    stateless).
-    """
+    """What a backbone makes of a batch: ``tokens`` [N, D] with their lengths, and the new state (None: stateless)."""
 
     tokens: Ragged
     state: Any = None
@@ -54,7 +52,11 @@ class Trunk(Protocol):
 
     @property
     def num_features(self) -> int:
-        """D, the size of its vectors."""
+        """D, the size of its tokens' vectors."""
+
+    @property
+    def num_pooled(self) -> int:
+        """P, the size of a text's or picture's vector; D where it is one of its tokens' or a mean."""
 
     def layer_groups(self) -> list[LayerGroup]:
         """Return the parameters from input to output, each exactly once."""
@@ -67,13 +69,13 @@ class Backbone(Trunk, Protocol):
         """Return each token's vector and the new state; a stateless backbone refuses one (UsageError)."""
 
     def pooled(self, features: Features) -> Tensor:
-        """Return one vector per sequence, [B, D], in the way the model was pretrained for."""
+        """Return one vector per sequence, [B, P], in the way the model was pretrained for."""
 
     def summarize(self, batch: Tokens) -> Tensor:
-        """Return ``pooled(features(batch))``, [B, D], leaving out what does not take part in it."""
+        """Return ``pooled(features(batch))``, [B, P], leaving out what does not take part in it."""
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
-        """Return every depth's token vectors: the embeddings', then each layer's."""
+        """Return every depth's token vectors, each of its own size: the embeddings', then each layer's."""
 
 
 class PictureBackbone(Trunk, Protocol):
@@ -150,7 +152,10 @@ class Predictor(Protocol):
     """A finished classifier of texts, with all that it needs to predict. Each rung yields one."""
 
     kind: ClassVar[str]  # its key among the kinds that a run folder can hold
-    opens_with: ClassVar[str | None]  # how other software opens its folder
+
+    @property
+    def opens_with(self) -> str | None:
+        """How other software opens its folder, or None."""
 
     @property
     def labels(self) -> tuple[str, ...]:

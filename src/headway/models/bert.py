@@ -92,6 +92,11 @@ class Encoder(nn.Module):
         """D."""
         return self.config.d_model
 
+    @property
+    def num_pooled(self) -> int:
+        """D: a text's vector is one of its tokens'."""
+        return self.num_features
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D]. Raises UsageError on a state or a text that is too long."""
         if state is not None:

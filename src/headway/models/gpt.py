@@ -87,6 +87,11 @@ class CausalDecoder(nn.Module):
         return self.config.d_model
 
     @property
+    def num_pooled(self) -> int:
+        """D: a text's vector is one of its tokens'."""
+        return self.num_features
+
+    @property
     def context(self) -> int:
         """The most tokens that it reads: one learned position each."""
         return self.config.max_positions

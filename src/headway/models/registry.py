@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BACKBONES = {
     "bert": "headway.models.bert:Bert",
     "distilbert": "headway.models.distilbert:DistilBert",
+    "elmo": "headway.models.elmo:Elmo",
     "gpt": "headway.models.gpt:Gpt",
     "gpt2": "headway.models.gpt2:Gpt2",
     "t5": "headway.models.t5:T5Encoder",

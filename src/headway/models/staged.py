@@ -58,6 +58,11 @@ class StagedBackbone(nn.Module):
         """D, the channels of the last maps."""
         return self._num_features
 
+    @property
+    def num_pooled(self) -> int:
+        """D: a picture's vector is the mean of its last maps."""
+        return self._num_features
+
     def features(self, batch: Pictures, state: Any = None) -> MapFeatures:
         """Return the last maps [B, D, H, W]. Raises UsageError on a state or on pictures of other channels."""
         if state is not None:

@@ -67,6 +67,11 @@ class EncoderStack(nn.Module):
         size: int = self.config.d_model
         return size
 
+    @property
+    def num_pooled(self) -> int:
+        """D: a text's vector is the mean of its tokens'."""
+        return self.num_features
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D], normed. Raises UsageError on a state."""
         if state is not None:

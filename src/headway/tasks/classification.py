@@ -20,7 +20,7 @@ def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
     """Put a fresh head, drawn from ``seed``, on the encoder's backbone (which is trained in place)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = encoder.backbone.head_class(encoder.backbone.num_features, classes, HEAD_DROPOUT)
+        head = encoder.backbone.head_class(encoder.backbone.num_pooled, classes, HEAD_DROPOUT)
     return Classifier(encoder.backbone, head.to(encoder.device))
 
 

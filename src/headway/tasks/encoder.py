@@ -14,9 +14,9 @@ from headway.blocks.ragged import Tokens
 from headway.core.device import choose_device
 from headway.core.errors import WeightsError
 from headway.core.files import read_json
-from headway.data.tokenizers import FILE as TOKENIZER_FILE
+from headway.data.characters import CharacterTokenizer
 from headway.data.tokenizers import Tokenizer
-from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
+from headway.tasks.tokenizer_files import published_reader, reader_in
 from headway.weights import catalog
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
@@ -34,7 +34,7 @@ class TextEncoder:
     """What turns texts into vectors."""
 
     backbone: "Backbone"
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | CharacterTokenizer
     max_tokens: int
     device: torch.device
 
@@ -53,7 +53,7 @@ class TextEncoder:
         LayoutError.
         """
         backbone, _ = load_encoder(folder)
-        tokenizer = tokenizer_in(folder)
+        tokenizer = reader_in(folder)
         rows: int = cast("Any", backbone.config).vocab_size
         if tokenizer.vocab_size > rows:
             raise WeightsError(
@@ -68,7 +68,7 @@ class TextEncoder:
     def from_zoo(cls, name: str, device: torch.device) -> Self:
         """Load a cached model of the zoo with its own preprocessing; opens no connection."""
         entry = find(name)
-        tokenizer = published_tokenizer(entry, fetch(entry, offline=True))
+        tokenizer = published_reader(entry, fetch(entry, offline=True))
         backbone = load_backbone(name, offline=True)
         cast("nn.Module", backbone).to(device)
         return cls(backbone, tokenizer, entry.preprocessing.max_tokens, device)
@@ -78,12 +78,18 @@ class TextEncoder:
         """Put the tokenizer saved in a folder before a backbone, on the fastest device there is."""
         device = choose_device()
         cast("nn.Module", backbone).to(device)
-        return cls(backbone, Tokenizer.load(folder / TOKENIZER_FILE), max_tokens, device)
+        return cls(backbone, reader_in(folder), max_tokens, device)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How texts are cut, where that is our choice and did not come with the weights."""
+        reads = self.tokenizer.reads
+        return {} if reads is None else {"reads": reads}
 
     def tokenize(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return each text's token ids, cut at ``max_tokens``; one without any is the token of a text's end."""
-        nothing = np.array([self.tokenizer.end or 0], np.int32)
-        return [ids if len(ids) else nothing for ids in self.tokenizer.encode(texts, self.max_tokens).ids]
+        """Return each text's ids, cut at ``max_tokens``; one without any is what stands for nothing."""
+        encoded = self.tokenizer.encode(texts, self.max_tokens)
+        return [ids if len(ids) else self.tokenizer.nothing for ids in encoded.ids]
 
     def cut(self, texts: Sequence[str]) -> int:
         """Return how many of the texts are longer than the encoder reads."""

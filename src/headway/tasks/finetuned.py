@@ -10,7 +10,7 @@ from headway.core.files import read_json, write_json
 from headway.models.heads import Classifier
 from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
-from headway.weights.pretrained import load_classifier, save_classifier
+from headway.weights.pretrained import load_classifier, opens_in_transformers, save_classifier
 
 if TYPE_CHECKING:
     from headway.models.base import Backbone
@@ -22,7 +22,6 @@ class FineTunedClassifier:
     """Encoder, pooler and a linear head, trained together; saved in the layout that `transformers` opens."""
 
     kind: ClassVar[str] = "finetuned"
-    opens_with: ClassVar[str | None] = "transformers AutoModelForSequenceClassification (uncalibrated logits)"
 
     def __init__(
         self, labels: tuple[str, ...], encoder: TextEncoder, model: Classifier, settings: dict[str, Any]
@@ -31,6 +30,12 @@ class FineTunedClassifier:
         self.encoder = encoder  # its backbone is the model's
         self.model = model
         self.settings = settings
+
+    @property
+    def opens_with(self) -> str | None:
+        """What opens its folder."""
+        known = opens_in_transformers(self.encoder.backbone)
+        return "transformers AutoModelForSequenceClassification (uncalibrated logits)" if known else None
 
     @property
     def parameters(self) -> int:

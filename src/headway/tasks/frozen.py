@@ -17,7 +17,7 @@ from headway.core.config import Config
 from headway.core.files import read_json, write_json
 from headway.core.tensors import load_arrays, save_arrays
 from headway.tasks.encoder import TextEncoder
-from headway.weights.pretrained import load_encoder, save_encoder
+from headway.weights.pretrained import load_encoder, opens_in_transformers, save_encoder
 
 _FILE = "frozen.json"
 _HEAD = "head.safetensors"
@@ -73,9 +73,6 @@ class FrozenClassifier:
     """A published encoder and a linear head; ``embed`` computes the features (by default the encoder does)."""
 
     kind: ClassVar[str] = "frozen"
-    opens_with: ClassVar[str | None] = (
-        "transformers AutoModel (the encoder; Headway reads head.safetensors beside it)"
-    )
 
     def __init__(
         self,
@@ -107,6 +104,16 @@ class FrozenClassifier:
         return cls(labels, encoder, head, config, embed)
 
     @property
+    def opens_with(self) -> str | None:
+        """What opens the encoder's part of its folder."""
+        known = opens_in_transformers(self.encoder.backbone)
+        return (
+            "transformers AutoModel (the encoder; Headway reads head.safetensors beside it)"
+            if known
+            else None
+        )
+
+    @property
     def parameters(self) -> int:
         """The number of weights, the encoder's among them."""
         module = cast("nn.Module", self.encoder.backbone)
@@ -116,7 +123,7 @@ class FrozenClassifier:
     @property
     def settings(self) -> dict[str, Any]:
         """Which layers are read, and the regularisation."""
-        return self.config.to_dict()
+        return self.config.to_dict() | self.encoder.settings
 
     def cut(self, texts: Sequence[str]) -> int:
         """Return how many texts are longer than the encoder reads."""

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from headway.core.errors import DataError, UsageError
+from headway.core.files import read_json
+from headway.data import characters
 from headway.data.bpe import gpt2_tokenizer
+from headway.data.characters import CharacterTokenizer
 from headway.data.tokenizers import FILE, Tokenizer
 from headway.data.wordpiece import read_wordpiece
 from headway.weights import cache, catalog
@@ -13,10 +16,28 @@ from headway.weights.catalog import Entry
 def published_tokenizer(entry: Entry, folder: Path) -> Tokenizer:
     """Build a catalog entry's tokenizer from its files. Raises DataError."""
     preprocessing = entry.preprocessing
+    if preprocessing.vocabulary is None:
+        raise DataError("reads characters and has no vocabulary", where=entry.name)
     vocabulary = folder / preprocessing.vocabulary
     if preprocessing.merges is not None:
         return gpt2_tokenizer(vocabulary, folder / preprocessing.merges)
     return Tokenizer.from_wordpiece_vocabulary(vocabulary, lowercase=preprocessing.lowercase)
+
+
+def published_reader(entry: Entry, folder: Path) -> Tokenizer | CharacterTokenizer:
+    """Build what turns texts into a catalog entry's ids. Raises DataError."""
+    if entry.preprocessing.vocabulary is None:
+        return CharacterTokenizer()
+    return published_tokenizer(entry, folder)
+
+
+def reader_in(folder: Path) -> Tokenizer | CharacterTokenizer:
+    """Read what turns texts into the ids of a folder's model: characters of words, or a tokenizer. Raises DataError."""
+    if (folder / characters.FILE).is_file():
+        return CharacterTokenizer.load(folder / characters.FILE)
+    if options := sorted(folder.glob("*options.json")):  # an ELMo as it was published
+        return CharacterTokenizer(int(read_json(options[0])["char_cnn"]["max_characters_per_token"]))
+    return tokenizer_in(folder)
 
 
 def tokenizer_in(folder: Path) -> Tokenizer:

@@ -21,7 +21,9 @@ from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, Source,
 class TextPreprocessing:
     """How texts become the ids that these weights were trained on."""
 
-    vocabulary: str  # the file's name: one WordPiece a line, or byte pairs with their ids as JSON
+    vocabulary: (
+        str | None
+    )  # the file's name: one WordPiece a line, or byte pairs with their ids as JSON; None: bytes
     lowercase: bool
     max_tokens: int  # [CLS] and [SEP] included
     merges: str | None = None  # the name of the file of merges: GPT-2's byte-pair encoding
@@ -327,8 +329,28 @@ _GPT2S = (
     ),
 )
 
+# The hashes of its two files could not be known here. They were published for download by themselves, by the Allen
+# Institute for AI, not in a repository of fixed revisions; so a folder is the one source.
+_ELMO = Entry(
+    name="elmo",
+    title="ELMo, original (2x4096_512_2048cnn_2xhighway)",
+    architecture="elmo",
+    config=MappingProxyType({}),  # the defaults
+    parameters=93_600_848,
+    licence="Apache-2.0",
+    paper="Peters et al. 2018, Deep contextualized word representations, arXiv:1802.05365",
+    preprocessing=TextPreprocessing(vocabulary=None, lowercase=False, max_tokens=512),
+    weights="elmo_2x4096_512_2048cnn_2xhighway_weights.hdf5",
+    files=(
+        PublishedFile("elmo_2x4096_512_2048cnn_2xhighway_weights.hdf5"),
+        PublishedFile("elmo_2x4096_512_2048cnn_2xhighway_options.json"),
+    ),
+    sources=(LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="elmo"),),
+    overlap=("the 1 Billion Word Benchmark (news of 2011), on which it was trained",),
+)
+
 CATALOG: Mapping[str, Entry] = MappingProxyType(
-    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, *_GPT2S)}
+    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, _ELMO, *_GPT2S)}
 )
 
 _GLOVE = VectorsEntry(

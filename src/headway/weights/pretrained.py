@@ -1,7 +1,8 @@
 """Models with weights: out of the zoo by name, and out of and into folders in Hugging Face's layout.
 
-A folder holds `config.json` and `model.safetensors` (or `pytorch_model.bin`); transformers opens what is
-written here with `AutoModel` (an encoder) or `AutoModelForSequenceClassification` (a classifier).
+A folder holds `config.json` and `model.safetensors` (or `pytorch_model.bin`), or an ELMo's `options.json` and its
+HDF5 file; transformers opens what is written here of an architecture that it knows with `AutoModel` (an encoder) or
+`AutoModelForSequenceClassification` (a classifier).
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from headway.models.registry import BACKBONES, backbone_class, build_backbone
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
 from headway.weights.convert import Conversion, fill_model, to_theirs
-from headway.weights.formats import MODEL_TYPES, layout, layout_of
+from headway.weights.formats import MODEL_TYPES, NOT_IN_TRANSFORMERS, layout, layout_of
 from headway.weights.read import read_tensors, write_safetensors
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 GOOGLE_CONFIG = "bert_config.json"
+ELMO_CONFIG = "options.json"
 
 
 def load_backbone(name: str, *, progress: Progress | None = None, offline: bool = False) -> Backbone:
@@ -65,7 +67,7 @@ def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
     with _without_values():
         form = layout(architecture)
         backbone = cast("Backbone", backbone_class(architecture)(form.read_config(config)))
-        head = backbone.head_class(backbone.num_features, len(labels), form.read_head_dropout(config))
+        head = backbone.head_class(backbone.num_pooled, len(labels), form.read_head_dropout(config))
         model = Classifier(backbone, head)
     path = weights_file(folder)
     tensors = read_tensors(path)
@@ -120,6 +122,11 @@ def architecture_of(backbone: Backbone) -> str:
     return next(name for name, path in BACKBONES.items() if path == f"{kind.__module__}:{kind.__qualname__}")
 
 
+def opens_in_transformers(backbone: Backbone) -> bool:
+    """Return whether transformers has this architecture, and so opens the folders that are written here."""
+    return architecture_of(backbone) not in NOT_IN_TRANSFORMERS
+
+
 class _NoDraws(TorchFunctionMode):
     """Leaves out whatever `torch.nn.init` would draw."""
 
@@ -153,6 +160,9 @@ def open_config(folder: Path) -> tuple[str, dict[str, Any]]:
     path = folder / "config.json"
     if not path.exists() and (folder / GOOGLE_CONFIG).is_file():  # the same keys, without model_type
         return "bert", read_json(folder / GOOGLE_CONFIG)
+    options = sorted(folder.glob(f"*{ELMO_CONFIG}"))  # published with the model's name before it
+    if not path.exists() and len(options) == 1:
+        return "elmo", read_json(options[0])
     config = read_json(path)
     model_type = config.get("model_type") if isinstance(config, dict) else None
     architecture = MODEL_TYPES.get(str(model_type), model_type)
@@ -170,7 +180,8 @@ def weights_file(folder: Path) -> Path:
     for name in WEIGHTS_FILES:
         if (folder / name).is_file():
             return folder / name
-    checkpoints = sorted(folder.glob("*.ckpt*.index"))
-    if len(checkpoints) == 1:
-        return checkpoints[0]
+    for pattern in ("*.ckpt*.index", "*weights*.hdf5"):
+        found = sorted(folder.glob(pattern))
+        if len(found) == 1:
+            return found[0]
     raise WeightsError(f"has no weights file ({' or '.join(WEIGHTS_FILES)})", where=str(folder))

@@ -25,7 +25,7 @@ _REMEDY = "Fetch or copy the file again."
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read every tensor of a .safetensors, .bin, .pt or .pth file; its content decides the format, not its
+    """Read every tensor of a .safetensors, .bin, .pt, .pth or .hdf5 file; its content decides the format, not its
     name. Of a TensorFlow checkpoint the .index file is given.
 
     Raises WeightsError when the file is missing, damaged, too large, or holds anything but tensors.
@@ -42,6 +42,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if size > LIMIT:
         raise _too_large(path, size)
+    if beginning.startswith(b"\x89HDF\r\n\x1a\n"):
+        from headway.weights.hdf5 import read_hdf5
+
+        return read_hdf5(path, LIMIT)
     if beginning.startswith(b"PK"):
         return _read_torch(path, zipped=True)
     if beginning.startswith(b"\x80"):

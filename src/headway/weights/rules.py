@@ -129,6 +129,26 @@ class Omit:
         return replace(self, ours=ours + self.ours)
 
 
+@dataclass(frozen=True, eq=False)
+class Default:
+    """What a rule says; where their file lacks the tensor, ours has this value, as published models are used."""
+
+    rule: Rename
+    value: Tensor
+
+    def read(self, pool: Pool) -> Pool:
+        """Read by the rule, or return the value."""
+        return self.rule.read(pool) or {self.rule.ours: self.value.clone()}
+
+    def write(self, pool: Pool) -> Pool:
+        """Write by the rule."""
+        return self.rule.write(pool)
+
+    def under(self, theirs: str, ours: str) -> Self:
+        """Prefix the rule's names."""
+        return replace(self, rule=self.rule.under(theirs, ours))
+
+
 @dataclass(frozen=True)
 class Tie:
     """Their second name for a tensor that another rule, further down, reads as ``first``; our model has it once.

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from headway.blocks.dropout import Dropout, keep_mask
+from headway.blocks.dropout import Dropout, EmbeddingDropout, LockedDropout, keep_mask
+from headway.blocks.ragged import Lengths, Ragged
 from headway.core.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -50,3 +51,24 @@ def test_nothing_is_dropped_outside_training() -> None:
 def test_other_probabilities_are_refused(p: float) -> None:
     with pytest.raises(UsageError, match="at least 0 and less than 1"):
         Dropout(p)
+
+
+def test_locked_dropout_has_one_mask_per_sequence() -> None:
+    lengths = Lengths((4, 1, 3))
+    dropped = LockedDropout(0.5).train()(Ragged(torch.ones(8, 40), lengths))
+    rows = [part.unique(dim=0) for part in dropped.values.split(lengths.sizes)]
+    assert all(len(row) == 1 for row in rows)  # at each of its tokens the same
+    assert len(torch.cat(rows).unique(dim=0)) == 3  # of each sequence another
+    assert set(dropped.values.unique().tolist()) == {0.0, 2.0}
+    x = Ragged(torch.ones(8, 40), lengths)
+    assert LockedDropout(0.5).eval()(x) is x
+
+
+def test_embedding_dropout_drops_a_word_wherever_it_stands() -> None:
+    ids = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7] * 3)
+    dropped = EmbeddingDropout(0.5).train()(torch.ones(24, 5), ids, 8)
+    for word in range(8):
+        assert len(dropped[ids == word].unique()) == 1
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    x = torch.ones(24, 5)
+    assert EmbeddingDropout(0.5).eval()(x, ids, 8) is x

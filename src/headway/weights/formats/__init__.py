@@ -19,6 +19,7 @@ from types import ModuleType
 
 from headway.models.registry import backbone_class
 
+NOT_IN_TRANSFORMERS = frozenset({"elmo", "transformer"})  # what we write of these, transformers does not open
 MODEL_TYPES = {"openai-gpt": "gpt"}  # their name of an architecture -> ours, where the two differ
 
 
