@@ -7,6 +7,7 @@ def doctor() -> None:
     """Print what is installed, the machine's threads and arithmetic, and the cached weights."""
     from headway.api import installed_versions
     from headway.core import device
+    from headway.core.arithmetic import FILE, decide
     from headway.core.files import folder_size, human_bytes
     from headway.weights import cache, catalog
 
@@ -14,9 +15,11 @@ def doctor() -> None:
         typer.echo(f"{name:16} {version}")
     typer.echo(f"{'processor':16} {device.processor()}, {device.cores()} cores")
     typer.echo(f"{'memory free':16} {human_bytes(device.available_memory())}")
-    for fact, value in device.arithmetic().items():
+    for fact, value in device.torch_facts().items():
         typer.echo(f"{fact:16} {value}")
     folder = cache.cache_folder()
+    arithmetic = decide(device.choose_device(), folder / FILE)
+    typer.echo(f"{'training in':16} {arithmetic}")
     held = human_bytes(folder_size(folder)) if folder.exists() else "empty"
     typer.echo(f"{'cache':16} {folder} ({held})")
     for entry in catalog.CATALOG.values():

@@ -71,16 +71,14 @@ def _read(path: str) -> str:
         return ""
 
 
-def arithmetic() -> dict[str, str]:
-    """Return what torch computes with on this machine: version, threads, devices, bfloat16. Loads torch."""
+def torch_facts() -> dict[str, str]:
+    """Return what torch has on this machine: threads, device, vector units. Loads torch."""
     import torch
 
     flags = set(_read("/proc/cpuinfo").partition("flags")[2].partition("\n")[0].split())
     fast = sorted(flags & {"avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"})
-    native = bool(flags & {"avx512_bf16", "amx_bf16"})
     return {
         "torch threads": str(torch.get_num_threads()),
         "device": str(choose_device()),
         "vector units": ", ".join(fast) or "not stated by the system",
-        "bfloat16": "native" if native else "emulated, so float32 is used",
     }

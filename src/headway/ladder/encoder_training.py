@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive
@@ -123,16 +124,13 @@ def fine_tune(
             for rows in length_batches(lengths, order, settings.batch_size)
         ]
 
+    def loss(batch: classification.Batch) -> Tensor:
+        with encoder.arithmetic.forward():
+            return classification.loss(model, batch)
+
     groups = parameter_groups(model.backbone.parameters(), model.head.parameters(), settings)
-    train(
-        model,
-        groups,
-        lambda batch: classification.loss(model, batch),
-        epoch_batches,
-        settings,
-        seed,
-        progress,
-    )
+    with encoder.arithmetic.training():
+        train(model, groups, loss, epoch_batches, settings, seed, progress)
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

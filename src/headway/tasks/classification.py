@@ -30,9 +30,9 @@ def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) 
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:
-    """Return the mean cross-entropy of a batch."""
+    """Return the mean cross-entropy of a batch, in float32 whatever the model multiplies in."""
     texts, targets = examples
-    return F.cross_entropy(model(texts), targets)
+    return F.cross_entropy(model(texts).float(), targets)
 
 
 def probabilities(model: Classifier, encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -11,6 +12,8 @@ from torch import nn
 
 from headway.blocks.pooling import mean_pool
 from headway.blocks.ragged import Tokens
+from headway.core.arithmetic import FILE as ARITHMETIC_FILE
+from headway.core.arithmetic import Arithmetic, decide
 from headway.core.device import choose_device
 from headway.core.errors import WeightsError
 from headway.core.files import read_json
@@ -18,7 +21,7 @@ from headway.data.characters import CharacterTokenizer
 from headway.data.tokenizers import Tokenizer
 from headway.tasks.tokenizer_files import published_reader, reader_in
 from headway.weights import catalog
-from headway.weights.cache import fetch
+from headway.weights.cache import cache_folder, fetch
 from headway.weights.catalog import find
 from headway.weights.pretrained import load_backbone, load_encoder
 
@@ -85,6 +88,11 @@ class TextEncoder:
         """How texts are cut, where that is our choice and did not come with the weights."""
         reads = self.tokenizer.reads
         return {} if reads is None else {"reads": reads}
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """What training computes with on the encoder's device."""
+        return decide(self.device, cache_folder() / ARITHMETIC_FILE)
 
     def tokenize(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return each text's ids, cut at ``max_tokens``; one without any is what stands for nothing."""
