@@ -16,6 +16,8 @@ demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real s
 test: $(VENV)/.develop  ## every test; parity with the originals last
 	$(BIN)/headway zoo fetch minilm --quiet || echo "tests that need MiniLM will be skipped"
 	$(BIN)/headway zoo fetch glove-6b-50d --quiet || echo "tests that need GloVe will be skipped"
+	$(BIN)/headway zoo fetch mobilenet-v2 --quiet || echo "tests that need MobileNetV2 will be skipped"
+	$(BIN)/headway zoo fetch efficientnet-lite0 --quiet || echo "tests that need EfficientNet-Lite0 will be skipped"
 	$(BIN)/python -m pytest
 	$(MAKE) test-parity
 

@@ -10,11 +10,12 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from headway.core.errors import UsageError
-from headway.core.files import human_bytes
-from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, Source, WheelFile
+from headway.weights.picture_rows import PICTURES, PictureEntry
+from headway.weights.published import Network as Network
+from headway.weights.published import Published as Published
+from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, WheelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,67 +31,14 @@ class TextPreprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
-    """What the zoo can fetch: files with the bytes they must have, and the places that may deliver them."""
+class Entry(Network):
+    """One pretrained network of the zoo that reads texts; its architecture is a key of models.registry.BACKBONES."""
 
-    name: str
-    title: str
-    licence: str
-    paper: str
-    files: tuple[PublishedFile, ...]
-    sources: tuple[Source, ...]  # in the order in which they are tried
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files whose size is known."""
-        return sum(file.size or 0 for file in self.files)
-
-    @property
-    def summary(self) -> str:
-        """What someone who is asked whether to fetch it wants to know."""
-        return f"{human_bytes(self.size)}, {self.licence}"
-
-    def facts(self) -> dict[str, str]:
-        """What there is to know, for showing: name of the fact -> text."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            **self._details(),
-            **{f"file {at}": _facts_of(file) for at, file in enumerate(self.files, 1)},
-            **{f"source {at}": source.describe() for at, source in enumerate(self.sources, 1)},
-        }
-
-    def _details(self) -> dict[str, str]:
-        return {"licence": self.licence, "paper": self.paper}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry(Published):
-    """One pretrained network of the zoo."""
-
-    architecture: str  # a key of models.registry.BACKBONES
-    config: Mapping[str, Any]  # what the architecture's config class takes
-    parameters: int
     preprocessing: TextPreprocessing
-    weights: str  # which of the files holds the tensors
-    overlap: tuple[str, ...]  # benchmarks whose texts it has seen in pretraining
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files; weights of a size that is not known count as float32."""
-        known = {file.name: file.size for file in self.files if file.size}
-        return sum(({self.weights: 4 * self.parameters} | known).values())
-
-    def _details(self) -> dict[str, str]:
-        return {
-            "architecture": self.architecture,
-            "parameters": f"{self.parameters:,}",
-            "licence": self.licence,
-            "paper": self.paper,
-            "reads": f"at most {self.preprocessing.max_tokens} tokens of a text"
-            + (", in small letters" if self.preprocessing.lowercase else ""),
-            "has seen": ", ".join(self.overlap),
-        }
+    def _reads(self) -> str:
+        letters = ", in small letters" if self.preprocessing.lowercase else ""
+        return f"at most {self.preprocessing.max_tokens} tokens of a text{letters}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +57,6 @@ class VectorsEntry(Published):
             "vectors": f"{self.words:,} words of {self.dimensions} numbers{letters}",
             **super()._details(),
         }
-
-
-def _facts_of(file: PublishedFile) -> str:
-    size = "" if file.size is None else f"{human_bytes(file.size)}, "
-    return f"{file.name}, {size}sha256 {file.sha256 or 'as its source declares it, remembered at the first fetch'}"
 
 
 _WIKIPEDIA = ("SQuAD, QNLI and WikiText: their passages are from the English Wikipedia, which it has read",)
@@ -394,9 +337,16 @@ def find(name: str) -> Entry:
     raise _unknown(name, CATALOG)
 
 
+def find_picture(name: str) -> PictureEntry:
+    """Return the network for pictures of that name; raises UsageError that suggests the nearest name."""
+    if name in PICTURES:
+        return PICTURES[name]
+    raise _unknown(name, PICTURES)
+
+
 def find_published(name: str) -> Published:
-    """Return the network or the vectors of that name; raises UsageError that suggests the nearest name."""
-    published = {**CATALOG, **VECTORS}
+    """Return what the zoo has of that name, of any kind; raises UsageError that suggests the nearest name."""
+    published: dict[str, Published] = {**CATALOG, **VECTORS, **PICTURES}
     if name in published:
         return published[name]
     raise _unknown(name, published)

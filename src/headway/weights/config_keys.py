@@ -37,7 +37,9 @@ class ConfigKeys:
     """The keys of one published configuration."""
 
     same: Mapping[str, str]  # their key -> ours, of the same value
-    activation: str  # the key whose value is one of `activations`; ours is `activation`
+    activation: (
+        str | None
+    )  # the key whose value is one of `activations`; ours is `activation`. None: there is none
     constants: Mapping[str, tuple[Any, ...]]  # keys that change the mathematics -> the values this model has
     defaults: Mapping[str, Any]  # transformers leaves a key out when it has this value
     no_mathematics: frozenset[str]  # beside NO_MATHEMATICS
@@ -57,18 +59,23 @@ class ConfigKeys:
                     f"unknown key {key!r} (value {value!r}); it may change what the model computes", where
                 )
         values = {**self.defaults, **theirs}
+        ours = {ours: values[key] for key, ours in self.same.items() if key in values}
+        if self.activation is None:
+            return ours
         if values[self.activation] not in self.activations:
             raise self._error(
                 f"{self.activation} is {values[self.activation]!r}; known: {', '.join(self.activations)}",
                 where,
             )
-        ours = {ours: values[key] for key, ours in self.same.items() if key in values}
         return ours | {"activation": self.activations[values[self.activation]]}
 
     def write(self, ours: Mapping[str, Any]) -> dict[str, Any]:
         """Return their values; the constants that a reader needs to know are the caller's to add."""
+        theirs = {key: ours[name] for key, name in self.same.items()}
+        if self.activation is None:
+            return theirs
         activation = next(name for name, value in self.activations.items() if value == ours["activation"])
-        return {key: ours[name] for key, name in self.same.items()} | {self.activation: activation}
+        return theirs | {self.activation: activation}
 
     def _error(self, problem: str, where: str) -> WeightsError:
         return WeightsError(problem, where=where, remedy=self.remedy)

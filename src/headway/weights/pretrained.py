@@ -40,7 +40,7 @@ def load_backbone(name: str, *, progress: Progress | None = None, offline: bool 
     """
     entry = find(name)
     path = fetch(entry, progress, offline=offline) / entry.weights
-    with _without_values():
+    with without_values():
         backbone = build_backbone(entry.architecture, dict(entry.config))
     _fill_encoder(backbone, entry.architecture, path, ())
     return backbone
@@ -64,7 +64,7 @@ def load_classifier(folder: Path) -> tuple[Classifier, tuple[str, ...]]:
     if not names:
         raise WeightsError("has no id2label: this is no classifier", where=str(folder / "config.json"))
     labels = tuple(names[key] for key in sorted(names, key=int))
-    with _without_values():
+    with without_values():
         form = layout(architecture)
         backbone = cast("Backbone", backbone_class(architecture)(form.read_config(config)))
         head = backbone.head_class(backbone.num_pooled, len(labels), form.read_head_dropout(config))
@@ -138,7 +138,7 @@ class _NoDraws(TorchFunctionMode):
 
 
 @contextmanager
-def _without_values() -> Iterator[None]:
+def without_values() -> Iterator[None]:
     """Build modules whose tensors have shapes only: every value will come out of a file.
 
     Drawing them first would take half a second; drawing mere shapes makes torch load its compiler: two.

@@ -26,7 +26,7 @@ _REMEDY = "Fetch or copy the file again."
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read every tensor of a .safetensors, .bin, .pt, .pth or .hdf5 file; its content decides the format, not its
-    name. Of a TensorFlow checkpoint the .index file is given.
+    name. Of a TensorFlow checkpoint the .index file is given. Of a training checkpoint its ``state_dict`` is read.
 
     Raises WeightsError when the file is missing, damaged, too large, or holds anything but tensors.
     """
@@ -99,6 +99,10 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     """Check that a file held a flat table of dense tensors of a sane size."""
     if not isinstance(content, dict):
         raise WeightsError(f"holds a {type(content).__name__}, not a table of tensors", where=str(path))
+    if isinstance(
+        content.get("state_dict"), dict
+    ):  # a training checkpoint: beside it stand counts and scores
+        content = content["state_dict"]
     others = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
     if others:
         raise WeightsError(

@@ -108,6 +108,21 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class DropCount(Drop):
+    """A count that our model does not keep. Writing gives a new one, 0, beside each of our tensors ``ours``."""
+
+    ours: str
+
+    def write(self, pool: Pool) -> Pool:
+        """Return the counts; the tensors that they stand beside are another rule's to take."""
+        return {fill(self.theirs, parts): torch.tensor(0) for _, parts in matches(self.ours, pool)}
+
+    def under(self, theirs: str, ours: str) -> Self:
+        """Prefix both names."""
+        return replace(self, theirs=theirs + self.theirs, ours=ours + self.ours)
+
+
+@dataclass(frozen=True)
 class Omit:
     """Our tensor has no place in their layout, for a stated reason; a reader must name it as one that may lack."""
 
@@ -183,13 +198,15 @@ class Tie:
 
 @dataclass(frozen=True)
 class Transpose:
-    """What another rule says, of matrices that they store as [in, out] and we, like torch, as [out, in]."""
+    """What another rule says, of matrices that they store as [in, out] and we, like torch, as [out, in]; of kernels
+    that they store as [height, width, in, out] and we as [out, in, height, width].
+    """
 
     rule: Rule
 
     def read(self, pool: Pool) -> Pool:
         """Transpose theirs, then read."""
-        turned = {name: tensor.T if tensor.ndim == 2 else tensor for name, tensor in pool.items()}  # views
+        turned = {name: _permuted(tensor, (3, 2, 0, 1)) for name, tensor in pool.items()}  # views
         found = self.rule.read(turned)
         for name in pool.keys() - turned.keys():
             del pool[name]
@@ -198,7 +215,7 @@ class Transpose:
     def write(self, pool: Pool) -> Pool:
         """Write, then transpose."""
         found = self.rule.write(pool)
-        return {name: tensor.T.contiguous() if tensor.ndim == 2 else tensor for name, tensor in found.items()}
+        return {name: _permuted(tensor, (2, 3, 1, 0)).contiguous() for name, tensor in found.items()}
 
     def under(self, theirs: str, ours: str) -> Self:
         """Prefix the rule's names."""
@@ -246,6 +263,13 @@ def matches(pattern: str, names: Iterable[str]) -> Iterator[tuple[str, dict[str,
 def fill(pattern: str, parts: dict[str, str]) -> str:
     """Put the parts in the place of the placeholders."""
     return pattern.format_map(parts)
+
+
+def _permuted(tensor: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Return a matrix transposed, a kernel in another order, anything else as it is."""
+    if tensor.ndim == 2:
+        return tensor.T
+    return tensor.permute(order) if tensor.ndim == 4 else tensor
 
 
 @cache

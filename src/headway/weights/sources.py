@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,36 @@ class HubRepo:
         if file.sha256 is None and offered.etag != _as_declared(target, offered.etag or ""):
             target.unlink()
             raise FetchError(f"the hub declares {offered.etag or 'no hash'}, which is not that of what came")
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """Files at addresses of their own. Where the catalog knows no hash, the address must declare its first digits:
+    torchvision's names end in them, as in resnet50-0676ba61.pth.
+    """
+
+    addresses: Mapping[str, str]  # a file's name here -> its URL
+    online: ClassVar[bool] = True
+
+    def describe(self) -> str:
+        """Name the first address."""
+        return next(iter(self.addresses.values()))
+
+    def deliver(self, files: Sequence[PublishedFile], folder: Path, progress: Progress) -> None:
+        """Download the files; one that broke off goes on where it stopped."""
+        from headway.weights.web import download
+
+        for file in files:
+            address, target = self.addresses[file.name], folder / file.name
+            declared = re.search(r"-([0-9a-f]{8,64})\.\w+$", address)
+            if file.sha256 is None and declared is None:
+                raise FetchError(f"{file.name}: neither the catalog nor the address declares a hash")
+            download(address, target, file.size, progress, timeout=TIMEOUT)
+            if file.sha256 is None and declared and not sha256_file(target).startswith(declared[1]):
+                target.unlink()
+                raise FetchError(
+                    f"{file.name}: its address declares {declared[1]}, which is not that of what came"
+                )
 
 
 @dataclass(frozen=True)
