@@ -27,6 +27,7 @@ from headway.models.registry import (
 )
 
 TINY: dict[str, dict[str, Any]] = {
+    "awd_lstm": {"vocab_size": 50, "d_model": 6, "d_cell": 9, "num_layers": 2},
     "bert": {
         "vocab_size": 50,
         "d_model": 12,
@@ -94,6 +95,13 @@ TINY: dict[str, dict[str, Any]] = {
     },
 }
 KEYS = {  # parameters' names that saved models rely on
+    "awd_lstm": {
+        "embeddings.word.weight",
+        "layers.0.weight_ih",
+        "layers.0.weight_hh",
+        "layers.1.bias_ih",
+        "layers.1.bias_hh",
+    },
     "bert": {
         "embeddings.word.weight",
         "embeddings.position.weight",
@@ -202,7 +210,7 @@ KEYS = {  # parameters' names that saved models rely on
         "last.norm.bias",
     },
 }
-STATEFUL = ("elmo",)
+STATEFUL = ("awd_lstm", "elmo")
 MIXED = ("elmo",)  # whose features are a mix of their depths
 LENGTHS = (4, 5, 5, 16, 1, 9)
 texts = pytest.mark.parametrize("name", list(BACKBONES))

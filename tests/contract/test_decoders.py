@@ -5,22 +5,33 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_backbones import KEYS, LENGTHS, TINY, _build, _close, _ids  # type: ignore[import-not-found]
+from test_backbones import KEYS, LENGTHS, TINY, _close, _ids  # type: ignore[import-not-found]
+from test_backbones import _build as _build_backbone
 from torch import Tensor
 
+from headway.blocks.attention import SelfAttention
 from headway.blocks.ragged import Ragged, Tokens
 from headway.core.errors import UsageError
 from headway.models.base import LanguageModel
 from headway.models.generate import beam_search, generate, sampling
-from headway.models.registry import BACKBONES, backbone_class
+from headway.models.registry import BACKBONES, LANGUAGE_MODELS, backbone_class, language_model_class
 
-NAMES = [name for name in BACKBONES if hasattr(backbone_class(name), "step")]
+NAMES = [name for name in BACKBONES if name in LANGUAGE_MODELS or hasattr(backbone_class(name), "step")]
 everywhere = pytest.mark.parametrize("name", NAMES)
 
 
 def test_there_are_language_models() -> None:
-    assert NAMES == ["gpt", "gpt2"]
+    assert NAMES == ["awd_lstm", "gpt", "gpt2"]
     assert set(NAMES) <= set(TINY) & set(KEYS)
+
+
+def _build(name: str) -> Any:
+    model = _build_backbone(name)
+    if name in LANGUAGE_MODELS:
+        model = language_model_class(name)(model).double().eval()
+        with torch.no_grad():
+            model.bias.add_(0.3 * torch.randn(model.bias.shape))
+    return model
 
 
 def _whole(model: LanguageModel, ids: list[np.ndarray]) -> list[Tensor]:
@@ -53,8 +64,9 @@ def test_a_text_alone_has_the_logits_that_it_has_in_a_batch(name: str) -> None:
 def test_cached_decoding_equals_uncached(name: str, fused: bool) -> None:
     """Ragged prompts, then pieces of any length, then rows chosen, repeated and left out."""
     model, ids = _build(name), _ids()
-    for layer in model.layers:
-        layer.attention.fused = fused
+    for module in model.modules():
+        if isinstance(module, SelfAttention):
+            module.fused = fused
     wanted = _whole(model, ids)
     taken = [min(2, length) for length in LENGTHS]
     beginnings = [row[:n] for row, n in zip(ids, taken, strict=True)]
@@ -131,10 +143,13 @@ def test_a_memory_too_long_a_row_and_another_number_of_rows_are_refused(name: st
     with pytest.raises(UsageError, match="has no encoder"):
         model.start(1, Ragged(torch.zeros(16, 12), batch.lengths))
     _, cache = model.step(batch, model.start(1))
-    with pytest.raises(UsageError, match="a text of 17 tokens, but the model reads 16"):
-        model.step(Tokens.pack([np.ones(1, np.int64)]), cache)
     with pytest.raises(UsageError, match="2 rows of new tokens, but the cache holds 1"):
         model.step(Tokens.pack([np.ones(1, np.int64)] * 2), cache)
+    if model.context is None:
+        assert len(generate(model, batch, max_tokens=4)[0]) == 4
+        return
+    with pytest.raises(UsageError, match="a text of 17 tokens, but the model reads 16"):
+        model.step(Tokens.pack([np.ones(1, np.int64)]), cache)
     with pytest.raises(UsageError, match="a prompt of 16 tokens leaves no room"):
         generate(model, batch, max_tokens=1)
     short = Tokens.pack([np.ones(12, np.int64)])

@@ -1,5 +1,6 @@
 """Pooling: one vector per sequence out of its tokens' vectors, or per picture out of its maps."""
 
+import torch
 from torch import Tensor
 
 from headway.blocks.ragged import Ragged
@@ -25,3 +26,11 @@ def mean_pool(tokens: Ragged) -> Tensor:
 def mean_of_maps(maps: Tensor) -> Tensor:
     """Return the mean over all places of each map, [B, C, H, W] -> [B, C]."""
     return maps.mean(dim=(2, 3))
+
+
+def max_pool(tokens: Ragged) -> Tensor:
+    """Return the maximum of each number over each sequence's tokens, [B, D]."""
+    values, lengths = tokens.values, tokens.lengths
+    rows = lengths.rows[:, None].expand_as(values)
+    lowest = values.new_full((len(lengths), values.shape[1]), -torch.inf)
+    return lowest.scatter_reduce(0, rows, values, "amax")

@@ -20,6 +20,7 @@ from headway.core.files import write_json, write_text
 FILE = "tokenizer.json"
 CHARACTERS_AT_ONCE = 1_000_000  # the library takes some 500 bytes a character until it is done
 END = "<|endoftext|>"  # GPT-2's one special token: it stands between texts
+_FASTAI_BEGIN = "xxbos"
 SPECIAL = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 
 
@@ -92,8 +93,12 @@ class Tokenizer:
 
     @property
     def end(self) -> int | None:
-        """The id of the token that ends a text and stands between texts (GPT-2's <|endoftext|>); None: it has none."""
-        return self._tokenizer.token_to_id(END)
+        """The id of the token that ends a text and stands between texts (GPT-2's <|endoftext|>); None: it has none.
+
+        Where each text begins with fastai's xxbos, it is that.
+        """
+        end: int | None = self._tokenizer.token_to_id(END)
+        return self._tokenizer.token_to_id(_FASTAI_BEGIN) if end is None else end
 
     @property
     def unknown(self) -> int | None:
@@ -183,6 +188,8 @@ class Tokenizer:
                 "tokenize_chinese_chars": True,
                 **{f"{name}_token": token for name, token in SPECIAL.items()},
             }
+        if isinstance(model, models.WordLevel):
+            return {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": model.unk_token}
         if isinstance(model, models.WordLevel):
             return {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": model.unk_token}
         if self.end is None:

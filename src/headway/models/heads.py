@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headway.blocks.convolution import BatchNorm
 from headway.blocks.dropout import Dropout
 
 if TYPE_CHECKING:
@@ -53,6 +55,31 @@ class BiasFreeHead(ClassificationHead):
     def __init__(self, num_features: int, num_labels: int, dropout: float) -> None:
         super().__init__(num_features, num_labels, dropout)
         self.classifier.register_parameter("bias", None)
+
+
+class PooledHead(ClassificationHead):
+    """logits = classifier(block(relu(hidden(block(x))))), a block being batch norm and dropout: [B, P] -> [B, C]
+
+    (ULMFiT, Howard and Ruder 2018, section 3.3; 50 hidden units).
+    """
+
+    def __init__(self, num_features: int, num_labels: int, dropout: float, d_hidden: int = 50) -> None:
+        super().__init__(d_hidden, num_labels, dropout)
+        self.norm = BatchNorm(num_features, eps=1e-5)
+        self.hidden = nn.Linear(num_features, d_hidden)
+        self.hidden_norm = BatchNorm(d_hidden, eps=1e-5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of vectors [B, P]. A batch of one text has no deviation: it is normed as in evaluation."""
+        x = torch.relu(self.hidden(self.dropout(_norm(self.norm, x))))
+        return super().forward(_norm(self.hidden_norm, x))
+
+
+def _norm(norm: BatchNorm, x: Tensor) -> Tensor:
+    if len(x) > 1 or not norm.training:
+        normed: Tensor = norm(x)
+        return normed
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
 
 
 class Classifier(nn.Module):

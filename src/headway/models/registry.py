@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headway.models.base import Backbone, PictureBackbone
 
 BACKBONES = {
+    "awd_lstm": "headway.models.awd_lstm:AwdLstm",
     "bert": "headway.models.bert:Bert",
     "distilbert": "headway.models.distilbert:DistilBert",
     "elmo": "headway.models.elmo:Elmo",
@@ -25,6 +26,9 @@ PICTURE_BACKBONES = {
     "efficientnet_lite": "headway.models.efficientnet_lite:EfficientNetLite",
     "mobilenet_v2": "headway.models.mobilenet_v2:MobileNetV2",
     "resnet": "headway.models.resnet:ResNet",
+}
+LANGUAGE_MODELS = {  # what writes, of those whose backbone does not by itself
+    "awd_lstm": "headway.models.awd_lstm:AwdLstmLanguageModel",
 }
 ENCODER_DECODERS = {  # the whole of those whose backbone is an encoder
     "t5": "headway.models.t5:T5",
@@ -41,6 +45,13 @@ def picture_backbone_class(architecture: str) -> Any:
     """Return the class of a backbone for pictures; raises UsageError on a name that is not in the registry."""
     problem = f"unknown architecture for pictures {architecture!r}"
     return _class_of(PICTURE_BACKBONES, architecture, problem, "architectures")
+
+
+def language_model_class(architecture: str) -> Any:
+    """Return the class that is built around a backbone to write; raises UsageError on a name that is not registered."""
+    return _class_of(
+        LANGUAGE_MODELS, architecture, f"no language model is called {architecture!r}", "language models"
+    )
 
 
 def encoder_decoder_class(architecture: str) -> Any:

@@ -33,7 +33,7 @@ from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
 from headway.weights import catalog
 from headway.weights.cache import fetch
 from headway.weights.encoder_decoder import load_encoder_decoder
-from headway.weights.pretrained import load_backbone, load_encoder, open_config
+from headway.weights.pretrained import load_backbone, load_language_model, open_config
 
 if TYPE_CHECKING:
     from headway.models.base import Decoder, EncoderDecoder, LanguageModel
@@ -83,12 +83,12 @@ class TextDecoder:
                 answering, _ = load_encoder_decoder(folder)
                 pieces = _sentence_pieces(folder)
                 return cls(answering, pieces, device, start=pieces.pad)
-            model, _ = load_encoder(folder)
+            model, _ = load_language_model(folder)
             tokenizer = tokenizer_in(folder)
         elif str(source) in catalog.CATALOG:
             entry = catalog.find(str(source))
             tokenizer = published_tokenizer(entry, fetch(entry, offline=True))
-            model = load_backbone(entry.name, offline=True)
+            model = cast("LanguageModel", load_backbone(entry.name, offline=True))
         else:
             raise UsageError(
                 "is neither a folder nor a model of the zoo",
@@ -99,7 +99,7 @@ class TextDecoder:
             raise UsageError(
                 f"holds a {type(model).__name__}, which reads texts and writes none",
                 where=str(source),
-                remedy="Use a GPT, a GPT-2 or a T5, a run of `headway pretrain --arch gpt2`, or of `headway ngram`.",
+                remedy="Use a GPT, a GPT-2, an AWD-LSTM, a T5, or a run of `headway pretrain` or `headway ngram`.",
             )
         return cls(cast("Decoder", model), tokenizer, device)
 

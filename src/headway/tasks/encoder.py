@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headway.models.base import Backbone
 
 DEFAULT_MAX_TOKENS = 512  # where neither tokenizer nor positions set a bound
+UNBOUNDED = 10_000_000  # where a backbone reads texts of any length in constant memory
 TOKENS_IN_A_BATCH = 4096  # bounds the memory of prediction, whatever the texts' lengths
 
 
@@ -131,17 +132,26 @@ class TextEncoder:
         cast("nn.Module", self.backbone).eval()
         with torch.inference_mode():
             for rows, batch in self.batches(texts):
-                layers = self.backbone.intermediates(batch)[-depths:]
-                means = torch.cat([mean_pool(layer) for layer in layers], dim=1).cpu().numpy()
+                means = torch.cat(self._mean_depths(batch)[-depths:], dim=1).cpu().numpy()
                 if not features.size:
                     features = np.empty((len(texts), means.shape[1]), np.float32)
                 features[rows] = means
         return features
 
+    def _mean_depths(self, batch: Tokens) -> list[torch.Tensor]:
+        windowed = getattr(self.backbone, "mean_depths", None)  # of a backbone that reads texts of any length
+        if windowed is not None:
+            means: list[torch.Tensor] = windowed(batch)
+            return means
+        return [mean_pool(layer) for layer in self.backbone.intermediates(batch)]
+
 
 def _max_tokens(folder: Path, backbone: "Backbone") -> int:
     """Return how many tokens of a text a folder's model reads."""
-    bounds = [getattr(backbone.config, "max_positions", None) or DEFAULT_MAX_TOKENS]
+    unbounded = getattr(backbone, "unbounded", False)
+    bounds = [
+        UNBOUNDED if unbounded else getattr(backbone.config, "max_positions", None) or DEFAULT_MAX_TOKENS
+    ]
     stated = folder / "tokenizer_config.json"
     if stated.is_file():
         bounds.append(int(read_json(stated).get("model_max_length") or bounds[0]))

@@ -7,10 +7,13 @@ from headway.core.files import read_json
 from headway.data import characters
 from headway.data.bpe import gpt2_tokenizer
 from headway.data.characters import CharacterTokenizer
+from headway.data.pickled_words import read_pickled_words
 from headway.data.tokenizers import FILE, Tokenizer
+from headway.data.word_vocabulary import word_tokenizer
 from headway.data.wordpiece import read_wordpiece
 from headway.weights import cache, catalog
 from headway.weights.catalog import Entry
+from headway.weights.pretrained import FASTAI_WORDS
 
 
 def published_tokenizer(entry: Entry, folder: Path) -> Tokenizer:
@@ -48,6 +51,8 @@ def tokenizer_in(folder: Path) -> Tokenizer:
         return read_wordpiece(folder / "vocab.txt")
     if (folder / "merges.txt").is_file():
         return gpt2_tokenizer(folder / "vocab.json", folder / "merges.txt")
+    if words := sorted(folder.glob(FASTAI_WORDS)):  # ULMFiT's, all in small letters
+        return word_tokenizer(read_pickled_words(words[0]), lowercase=True)
     raise DataError(
         f"has no tokenizer ({FILE}, vocab.txt, or vocab.json with merges.txt)",
         where=str(folder),

@@ -1,8 +1,8 @@
 """Models with weights: out of the zoo by name, and out of and into folders in Hugging Face's layout.
 
-A folder holds `config.json` and `model.safetensors` (or `pytorch_model.bin`), or an ELMo's `options.json` and its
-HDF5 file; transformers opens what is written here of an architecture that it knows with `AutoModel` (an encoder) or
-`AutoModelForSequenceClassification` (a classifier).
+A folder holds `config.json` and `model.safetensors` (or `pytorch_model.bin`), an ELMo's `options.json` and its HDF5
+file, or a ULMFiT's vocabulary and weights as fastai published them. transformers opens what is written here, of an
+architecture that it knows, with `AutoModel` (an encoder) or `AutoModelForSequenceClassification` (a classifier).
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from headway.core.files import read_json, write_json
 from headway.core.progress import Progress
 from headway.models.base import Backbone, LanguageModel
 from headway.models.heads import Classifier
-from headway.models.registry import BACKBONES, backbone_class, build_backbone
+from headway.models.registry import (
+    BACKBONES,
+    LANGUAGE_MODELS,
+    backbone_class,
+    build_backbone,
+    language_model_class,
+)
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
 from headway.weights.convert import Conversion, fill_model, to_theirs
@@ -31,6 +37,9 @@ from headway.weights.read import read_tensors, write_safetensors
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 GOOGLE_CONFIG = "bert_config.json"
 ELMO_CONFIG = "options.json"
+FASTAI_WORDS = (
+    "*itos*.pkl"  # the vocabulary that ULMFiT's models were published with, without a configuration
+)
 
 
 def load_backbone(name: str, *, progress: Progress | None = None, offline: bool = False) -> Backbone:
@@ -87,9 +96,28 @@ def save_encoder(backbone: Backbone, folder: Path) -> None:
     write_safetensors(folder / "model.safetensors", to_theirs(state, form.ENCODER))
 
 
+def load_language_model(folder: Path) -> tuple[LanguageModel, Conversion]:
+    """Read a language model and what its conversion did. Raises WeightsError, LayoutError.
+
+    Where the registry's backbone writes by itself, it is the model.
+    """
+    architecture, config = open_config(folder)
+    if architecture not in LANGUAGE_MODELS:
+        model, conversion = load_encoder(folder)
+        return cast("LanguageModel", model), conversion
+    form = layout(architecture)
+    backbone = backbone_class(architecture)(form.read_config(config))
+    language_model = language_model_class(architecture)(backbone).eval()
+    path = weights_file(folder)
+    tensors = read_tensors(path)
+    return language_model, fill_model(language_model, tensors, form.language_rules(tensors), where=str(path))
+
+
 def save_language_model(model: LanguageModel, folder: Path) -> None:
-    """Write a language model with its head into an existing folder, for `AutoModelForCausalLM`."""
-    backbone = cast("Backbone", model)
+    """Write a language model with its head into an existing folder, for `AutoModelForCausalLM` where transformers has
+    its architecture.
+    """
+    backbone = cast("Backbone", getattr(model, "backbone", model))
     form = layout(architecture_of(backbone))
     write_json(
         folder / "config.json", {"architectures": [form.LANGUAGE_CLASS], **form.write_config(backbone.config)}
@@ -163,6 +191,9 @@ def open_config(folder: Path) -> tuple[str, dict[str, Any]]:
     options = sorted(folder.glob(f"*{ELMO_CONFIG}"))  # published with the model's name before it
     if not path.exists() and len(options) == 1:
         return "elmo", read_json(options[0])
+    if not path.exists() and any(folder.glob(FASTAI_WORDS)):
+        weights = weights_file(folder)
+        return "awd_lstm", layout("awd_lstm").sizes_of(read_tensors(weights), where=str(weights))
     config = read_json(path)
     model_type = config.get("model_type") if isinstance(config, dict) else None
     architecture = MODEL_TYPES.get(str(model_type), model_type)
@@ -180,7 +211,7 @@ def weights_file(folder: Path) -> Path:
     for name in WEIGHTS_FILES:
         if (folder / name).is_file():
             return folder / name
-    for pattern in ("*.ckpt*.index", "*weights*.hdf5"):
+    for pattern in ("*.ckpt*.index", "*weights*.hdf5", "*.pth", "*.h5"):
         found = sorted(folder.glob(pattern))
         if len(found) == 1:
             return found[0]

@@ -9,7 +9,8 @@ A layout module offers:
     ENCODER_CLASS, CLASSIFIER_CLASS            what transformers calls the two
     read_head_dropout(theirs) -> float         the classifier's dropout, which HEAD_DROPOUT is their key for
 
-That of a language model also offers LANGUAGE, the rules of the model with its head, and LANGUAGE_CLASS.
+That of a language model also offers LANGUAGE, the rules of the model with its head, and LANGUAGE_CLASS; and where that
+is a class around the backbone, language_rules(tensors) to read it.
 That of an encoder-decoder also offers encoder_decoder_rules(config) and ENCODER_DECODER_CLASS.
 """
 
@@ -19,7 +20,9 @@ from types import ModuleType
 
 from headway.models.registry import backbone_class
 
-NOT_IN_TRANSFORMERS = frozenset({"elmo", "transformer"})  # what we write of these, transformers does not open
+NOT_IN_TRANSFORMERS = frozenset(
+    {"awd_lstm", "elmo", "transformer"}
+)  # what we write of these, transformers does not open
 MODEL_TYPES = {"openai-gpt": "gpt"}  # their name of an architecture -> ours, where the two differ
 
 
