@@ -1,0 +1,136 @@
+"""Skip-gram with negative sampling, its rows held in registers: one job, a stretch of sentences, per call.
+
+What makes these faster than plain loops (`loops.py`, which compute the same): a row is read once for an input word and
+kept, with its gradient, in registers; the next outputs are asked for before they are needed; negatives are read one
+after the other from a shuffled table instead of being drawn; the logistic function comes from a table. A kernel is
+compiled for one width of rows; numba keeps it on disk.
+
+Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
+lost costs less than a lock.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from headway.training.word2vec.chance import step, thin, upper
+from headway.training.word2vec.rows import (
+    add_rows,
+    add_scaled,
+    dot,
+    load_row,
+    prefetch_row,
+    store_row,
+    zero_row,
+)
+from headway.training.word2vec.sigmoid import sigmoid
+
+Kernel = Callable[..., np.uint64]
+
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
+AHEAD = 2  # outputs between the one that is worked on and the one that is asked for
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+def skip_gram(width: int) -> Kernel:
+    """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
+    of its own, and each output is updated at once.
+    """
+
+    @njit(**OPTIONS)
+    def job(
+        tokens, starts, first, last, keep, noise, inputs, outputs,
+        window, negatives, rate, state, sigmoids, sentence, targets, scratch,
+    ):  # fmt: skip
+        mask = np.int64(len(noise) - 1)
+        state = step(state)
+        drawn = upper(state)
+        for number in range(first, last):
+            length, state = thin(tokens, starts[number], starts[number + 1], keep, sentence, state)
+            for centre in range(length):
+                state = step(state)
+                reach = window - upper(state) % window
+                word = np.int64(sentence[centre])
+                for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
+                    if near == centre:
+                        continue
+                    place = np.int64(sentence[near]) * width
+                    x = load_row(inputs, place, width)
+                    change = zero_row(x)
+                    targets[0] = word * width
+                    count = 1
+                    for _ in range(negatives):
+                        drawn += 1
+                        other = np.int64(noise[drawn & mask])
+                        targets[count] = other * width
+                        count += other != word
+                    for k in range(count):
+                        prefetch_row(outputs, targets[k + AHEAD], x)
+                        y = load_row(outputs, targets[k], width)
+                        label = _ONE if k == 0 else _ZERO
+                        g = (label - sigmoid(dot(x, y), sigmoids)) * rate
+                        change = add_scaled(g, y, change)
+                        store_row(outputs, targets[k], add_scaled(g, x, y))
+                    store_row(inputs, place, add_rows(x, change))
+        return state
+
+    return job
+
+
+def skip_gram_shared(width: int) -> Kernel:
+    """Return the kernel in which all words of a window share their negatives (Ji et al. 2016, arXiv:1604.04661): a
+    small matrix product each way, all of whose terms are taken before anything is updated.
+    """
+
+    @njit(**OPTIONS)
+    def job(
+        tokens, starts, first, last, keep, noise, inputs, outputs,
+        window, negatives, rate, state, sigmoids, sentence, targets, scratch,
+    ):  # fmt: skip
+        mask = np.int64(len(noise) - 1)
+        around = np.empty(2 * window, np.int64)
+        errors = np.empty((negatives + 1, 2 * window), np.float32)
+        state = step(state)
+        drawn = upper(state)
+        for number in range(first, last):
+            length, state = thin(tokens, starts[number], starts[number + 1], keep, sentence, state)
+            for centre in range(length):
+                state = step(state)
+                reach = window - upper(state) % window
+                word = np.int64(sentence[centre])
+                inside = 0
+                for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
+                    if near != centre:
+                        around[inside] = np.int64(sentence[near]) * width
+                        inside += 1
+                targets[0] = word * width
+                count = 1
+                for _ in range(negatives):
+                    drawn += 1
+                    other = np.int64(noise[drawn & mask])
+                    targets[count] = other * width
+                    count += other != word
+                for a in range(inside):
+                    x = load_row(inputs, around[a], width)
+                    change = zero_row(x)
+                    for k in range(count):
+                        y = load_row(outputs, targets[k], width)
+                        label = _ONE if k == 0 else _ZERO
+                        g = (label - sigmoid(dot(x, y), sigmoids)) * rate
+                        errors[k, a] = g
+                        change = add_scaled(g, y, change)
+                    store_row(scratch, np.int64(a) * width, change)
+                for k in range(count):
+                    y = load_row(outputs, targets[k], width)
+                    for a in range(inside):
+                        y = add_scaled(errors[k, a], load_row(inputs, around[a], width), y)
+                    store_row(outputs, targets[k], y)
+                for a in range(inside):
+                    x = load_row(inputs, around[a], width)
+                    store_row(inputs, around[a], add_rows(x, load_row(scratch, np.int64(a) * width, width)))
+        return state
+
+    return job

@@ -1,0 +1,205 @@
+"""Word2vec's kernels against plain numpy, step by step; one thread's bytes; what several threads learn."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from headway.core.errors import TrainingError, UsageError
+from headway.core.seeding import derive, generator
+from headway.data.word_corpus import WordCorpus, encode
+from headway.models.word2vec import Word2Vec, Word2VecConfig
+from headway.training.word2vec.sigmoid import LARGEST, STEPS, sigmoid_table
+from headway.training.word2vec.train import Training, noise_table, train
+
+SEED = 7
+RATE = 0.3  # so large that an update that is missing or doubled shows
+
+
+def _corpus(sentences: int = 12) -> WordCorpus:
+    draw = generator(1, "tiny corpus")
+    shares = 1 / np.arange(1, 13)
+    words = [f"w{number}" for number in range(12)]
+    texts = [
+        draw.choice(words, size=int(draw.integers(1, 11)), p=shares / shares.sum()).tolist()
+        for _ in range(sentences)
+    ]
+    return encode(texts, min_count=2)
+
+
+class Draws:
+    """The random numbers of one job, in Python's own integers."""
+
+    def __init__(self, state: int) -> None:
+        self.state = state
+
+    def step(self) -> int:
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return self.state
+
+    def upper(self) -> int:
+        return self.step() >> 33
+
+
+class Reference:
+    """The algorithms as a page of numpy would state them, in float64; all it shares are draws and the tables."""
+
+    def __init__(self, corpus: WordCorpus, config: Word2VecConfig) -> None:
+        self.corpus, self.config = corpus, config
+        self.model = Word2Vec(config, corpus.words, corpus.counts, SEED)
+        self.v = self.model.inputs.astype(np.float64)
+        self.u = self.model.outputs.astype(np.float64)
+        self.table = noise_table(self.model.noise, SEED)
+        self.keep = np.ceil(self.model.keep * 2**24)
+
+    def run(self) -> tuple[np.ndarray, np.ndarray]:
+        draws = Draws(derive(SEED, "word2vec", 0, 0))
+        place = draws.upper() if self.config.architecture != "ngram" else 0
+        tokens, starts = self.corpus.tokens, self.corpus.starts
+        for begin, end in itertools.pairwise(starts):
+            sentence = [t for t in tokens[begin:end] if draws.step() >> 40 < self.keep[t]]
+            for centre, word in enumerate(sentence):
+                if self.config.architecture == "ngram":
+                    self.ngram(sentence, centre)
+                    continue
+                reach = self.config.window - draws.upper() % self.config.window
+                near = sentence[max(centre - reach, 0) : centre] + sentence[centre + 1 : centre + reach + 1]
+                if self.config.shared:
+                    place = self.shared(near, word, place)
+                elif self.config.architecture == "cbow" and near:
+                    x = np.mean([self.v[n] for n in near], axis=0)
+                    change, place = self.learn(x, word, place)
+                    for n in near:
+                        self.v[n] += change
+                elif self.config.architecture == "skip-gram":
+                    for n in near:
+                        change, place = self.learn(self.v[n], word, place)
+                        self.v[n] += change
+        return self.v, self.u
+
+    def outputs(self, word: int, place: int) -> tuple[list[tuple[int, float]], int]:
+        """Return (output row, label) of a prediction, and the place in the noise."""
+        if self.config.objective == "hierarchical":
+            tree = self.model.tree
+            way = slice(tree.starts[word], tree.starts[word + 1])
+            return list(zip(tree.nodes[way], 1.0 - tree.turns[way], strict=True)), place
+        drawn = [self.table[(place + k) % len(self.table)] for k in range(1, self.config.negatives + 1)]
+        return [(word, 1.0), *((n, 0.0) for n in drawn if n != word)], place + self.config.negatives
+
+    def learn(self, x: np.ndarray, word: int, place: int) -> tuple[np.ndarray, int]:
+        change = np.zeros_like(x)
+        if self.config.objective == "softmax":
+            scores = np.exp(self.u @ x)
+            errors = (np.arange(len(self.u)) == word) - scores / scores.sum()
+            change = RATE * errors @ self.u
+            self.u += RATE * np.outer(errors, x)
+            return change, place
+        targets, place = self.outputs(word, place)
+        for target, label in targets:
+            error = label - sigmoid(self.u[target] @ x)
+            change += RATE * error * self.u[target]
+            self.u[target] += RATE * error * x
+        return change, place
+
+    def shared(self, near: list[int], word: int, place: int) -> int:
+        targets, place = self.outputs(word, place)
+        if near:
+            x = self.v[near]  # [A, D]
+            y = self.u[[target for target, _ in targets]]  # [K, D]
+            errors = RATE * (np.array([label for _, label in targets]) - sigmoid(x @ y.T))  # [A, K]
+            for (target, _), change in zip(targets, errors.T @ x, strict=True):
+                self.u[target] += change
+            for n, change in zip(near, errors @ y, strict=True):
+                self.v[n] += change
+        return place
+
+    def ngram(self, sentence: list[int], centre: int) -> None:
+        before = sentence[max(centre - self.config.window, 0) : centre][::-1]
+        if len(before) < self.config.window:
+            return
+        change, _ = self.learn(np.concatenate([self.v[b] for b in before]), sentence[centre], 0)
+        for b, part in zip(before, np.split(change, len(before)), strict=True):
+            self.v[b] += part
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    steps = np.clip((np.asarray(values) + LARGEST) * STEPS / (2 * LARGEST), 0, STEPS - 1)
+    return sigmoid_table()[steps.astype(int)].astype(np.float64)
+
+
+KINDS = {
+    "skip-gram": {},
+    "skip-gram, shared": {"shared": True},
+    "skip-gram, hierarchical": {"objective": "hierarchical"},
+    "skip-gram, softmax": {"objective": "softmax"},
+    "cbow": {"architecture": "cbow"},
+    "cbow, hierarchical": {"architecture": "cbow", "objective": "hierarchical"},
+    "n-gram": {"architecture": "ngram", "objective": "softmax", "window": 2, "sample": 0.0},
+}
+
+
+def _cases() -> Iterator[tuple[str, bool]]:
+    for kind, options in KINDS.items():
+        yield kind, True
+        if options.get("objective", "negatives") == "negatives" and "cbow" not in kind:
+            yield kind, False  # there are two forms: in registers, and plain
+
+
+@pytest.mark.parametrize(("kind", "plain"), list(_cases()))
+def test_one_thread_equals_plain_numpy(kind: str, plain: bool) -> None:
+    corpus = _corpus()
+    config = Word2VecConfig(**{"d_model": 20, "window": 3, "negatives": 3, "sample": 0.05, **KINDS[kind]})  # type: ignore[arg-type]
+    assert len(corpus.jobs(10_000)) == 2  # all in one job
+    how = Training(epochs=1, rate=RATE, last_rate=RATE, threads=1, plain=plain)
+    model = train(corpus, config, how, SEED)
+    reference = Reference(corpus, config)
+    start = reference.v.copy()
+    v, u = reference.run()
+    assert np.abs(v - start).max() > 0.05 and np.abs(u).max() > 0.05  # something was learned
+    assert np.abs(model.inputs - v).max() < 1e-6
+    assert np.abs(model.outputs - u).max() < 1e-6
+    assert not model.inputs[:, 20:].any()  # the padding stays zero
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
+    corpus = _corpus(4000)
+    assert len(corpus.jobs(10_000)) > 2
+    config = Word2VecConfig(d_model=20)
+    runs = [train(corpus, config, Training(epochs=2, threads=1), seed).inputs.tobytes() for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_two_threads_learn_which_words_go_together(shared: bool) -> None:
+    draw = generator(0, "topics")
+    topics = [[f"{letter}{number}" for number in range(15)] for letter in "abc"]
+    texts = [draw.choice(topics[number % 3], size=12).tolist() for number in range(3000)]
+    config = Word2VecConfig(d_model=20, shared=shared, sample=0)
+    vectors = train(encode(texts), config, Training(epochs=3, threads=2)).finish()
+    for topic in topics:
+        near = {word for word, _ in vectors.nearest(topic[0], 14)}
+        assert near == set(topic[1:])
+
+
+def test_what_cannot_be_trained_is_refused() -> None:
+    corpus = _corpus()
+    with pytest.raises(UsageError, match="architecture: 'glove' is not known"):
+        Word2VecConfig(architecture="glove")
+    with pytest.raises(UsageError, match="only skip-gram with negatives can share"):
+        Word2VecConfig(objective="softmax", shared=True)
+    with pytest.raises(UsageError, match="must fall"):
+        train(corpus, Word2VecConfig(), Training(rate=0.01, last_rate=0.1))
+    with pytest.raises(TrainingError, match="1 different words"):
+        train(encode([["a"] * 9]), Word2VecConfig(), Training())
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def begin(self, name: str, total: int, unit: str) -> None: ...
+        def end(self) -> None: ...
+        def advance(self, count: int, note: str) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(_corpus(4000), Word2VecConfig(d_model=20), Training(threads=2), progress=Failing())  # type: ignore[arg-type]
