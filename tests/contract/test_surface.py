@@ -37,7 +37,9 @@ def test_the_options_of_fit_and_predict() -> None:
 
 
 def test_help_and_import_load_nothing_heavy() -> None:
-    heavy = "{'torch', 'numpy', 'polars', 'sklearn', 'scipy', 'tokenizers', 'huggingface_hub', 'jinja2'}"
+    heavy = (
+        "{'torch', 'numpy', 'polars', 'sklearn', 'scipy', 'tokenizers', 'huggingface_hub', 'jinja2', 'numba'}"
+    )
     for program in ("import headway", "import headway.cli.main"):
         check = f"{program}\nimport sys\nprint(sorted({heavy} & set(sys.modules)))"
         done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -14,6 +14,7 @@ from headway.cli.ngram import ngram
 from headway.cli.predict import predict
 from headway.cli.pretrain import pretrain
 from headway.cli.show import show
+from headway.cli.vectors import app as vectors
 from headway.cli.zoo import app as zoo
 from headway.core.errors import HeadwayError
 
@@ -32,6 +33,7 @@ app.command("pretrain")(pretrain)
 app.command("ngram")(ngram)
 app.command("generate")(generate)
 app.command("evaluate")(evaluate)
+app.add_typer(vectors, name="vectors")
 app.add_typer(zoo, name="zoo")
 app.command("doctor")(doctor)
 

@@ -14,7 +14,6 @@ import numpy as np
 from headway.core.errors import UsageError
 from headway.models.subwords import Subwords
 
-
 _SCORES = 1 << 24  # cosines that are held at once
 
 
@@ -132,6 +131,28 @@ class WordVectors:
         """
         target = _unit(self.vector(b)) - _unit(self.vector(a)) + _unit(self.vector(c))
         return self.nearest(target, count, without=(a, b, c))
+
+    def known(self, word: str) -> str | None:
+        """Return the word as it has a row: as written, else in small letters; None where neither has."""
+        return next((form for form in (word, word.lower()) if form in self.index), None)
+
+    def cosines(self, pairs: Iterable[tuple[str, str]]) -> list[float | None]:
+        """Return the cosine of each pair of words; None where one of them is not ``known`` and has no subwords."""
+        found: list[float | None] = []
+        for first, second in pairs:
+            a, b = (self.get(self.known(word) or word) for word in (first, second))
+            found.append(None if a is None or b is None else float(_unit(a) @ _unit(b)))
+        return found
+
+    def answered(self, questions: Iterable[tuple[str, str, str, str]]) -> list[bool | None]:
+        """Say of each analogy (a, b, c, d) whether d is the answer; None where one of the four has no row."""
+        rows = [[self.index.get(self.known(word) or "", -1) for word in question] for question in questions]
+        asked = np.array(rows, dtype=np.int64).reshape(-1, 4)
+        complete = np.flatnonzero((asked >= 0).all(axis=1))
+        found: list[bool | None] = [None] * len(asked)
+        for place, answer in zip(complete, self.answers(asked[complete, :3]), strict=True):
+            found[place] = bool(answer == asked[place, 3])
+        return found
 
     def answers(self, questions: np.ndarray) -> np.ndarray:
         """Return the row [Q] of what ``analogy`` would put first for each question's rows (a, b, c) [Q, 3]."""
