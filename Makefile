@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 REFERENCES := transformers gensim
 
 .PHONY: demo test test-parity test-tensorflow lint types clean \
-  benchmark-finetune benchmark-inference benchmark-cold-start recipe-text-ladder
+  benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate recipe-text-ladder
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -54,6 +54,11 @@ benchmark-finetune benchmark-inference: benchmark-%: .venv-references/.ready
 
 benchmark-cold-start: .venv-references/.ready  ## needs a run: make demo
 	.venv-references/bin/python benchmarks/cold_start.py demo-run .venv-references/minilm
+
+benchmark-generate: .venv-references/.ready  ## llama.cpp is built from source, or left out
+	.venv-references/bin/python -m pip install --quiet ctranslate2 gguf
+	.venv-references/bin/python -m pip install --quiet llama-cpp-python || echo "llama.cpp needs a C++ compiler"
+	.venv-references/bin/python benchmarks/generate.py
 
 recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept
 	.venv-references/bin/python recipes/text_ladder/run.py \

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headway.metrics.word_vectors import Answered, Correlation
     from headway.models.generate import Choose
     from headway.models.word_vectors import WordVectors
+    from headway.tasks.decoder import TextDecoder
     from headway.weights.catalog import Published
 
 __all__ = [
@@ -323,20 +324,21 @@ def generate(
     beams: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    weights: str | None = None,
 ) -> str:
     """Return how a language model goes on with a prompt: a folder that holds one, or a cached model of the zoo.
 
     The likeliest token each time, unless ``temperature``, ``top_k`` or ``top_p`` ask to draw or ``beams`` to search;
-    the same seed draws the same text. Raises UsageError, FetchError, WeightsError.
+    the same seed draws the same text. weights: "int8", "bfloat16" or "float32" hold them so and decode on the CPU with
+    compiled kernels (`blocks.stored`); int8 and bfloat16 round them, so the text may differ. Raises UsageError,
+    FetchError, WeightsError.
     """
-    from headway.tasks.decoder import TextDecoder
-
     if beams is not None and (temperature, top_k, top_p) != (None, None, None):
         raise UsageError(
             "a search draws nothing", where="beams", remedy="Leave out temperature, top_k and top_p."
         )
     choose = _choice(temperature, top_k, top_p, seed)
-    decoder = TextDecoder.open(source, machine.choose_device(device))
+    decoder = _open_decoder(source, device, weights)
     if beams is not None:
         return decoder.search([prompt], beams, max_tokens)[0][0][0]
     return decoder.complete([prompt], choose, max_tokens)[0]
@@ -352,13 +354,19 @@ def stream(
     top_p: float | None = None,
     seed: int = 0,
     device: str | None = None,
+    weights: str | None = None,
 ) -> Iterator[str]:
     """Yield the pieces of what `generate` returns, each as soon as it is known."""
+    choose = _choice(temperature, top_k, top_p, seed)
+    decoder = _open_decoder(source, device, weights)
+    return decoder.stream(prompt, choose, max_tokens)
+
+
+def _open_decoder(source: str | Path, device: str | None, weights: str | None) -> "TextDecoder":
     from headway.tasks.decoder import TextDecoder
 
-    choose = _choice(temperature, top_k, top_p, seed)
-    decoder = TextDecoder.open(source, machine.choose_device(device))
-    return decoder.stream(prompt, choose, max_tokens)
+    on = machine.choose_device("cpu" if device is None and weights is not None else device)
+    return TextDecoder.open(source, on, weights)
 
 
 def _choice(temperature: float | None, top_k: int | None, top_p: float | None, seed: int) -> "Choose":
@@ -375,14 +383,15 @@ def perplexity(
     *,
     stride: int | None = None,
     device: str | None = None,
+    weights: str | None = None,
     progress: Progress | None = None,
 ) -> "Perplexity":
     """Return how well a language model predicts a text file (UTF-8): per token, per word and per character.
 
-    stride: the tokens between one window and the next, half a window unless given. Raises DataError, UsageError.
+    stride: the tokens between one window and the next, half a window unless given; weights as in `generate`.
+    Raises DataError, UsageError.
     """
     from headway.tasks import scoring
-    from headway.tasks.decoder import TextDecoder
     from headway.tasks.ngram_text import NgramText
 
     text = _read_text(file)
@@ -390,7 +399,7 @@ def perplexity(
         if stride is not None:
             raise UsageError("an n-gram model reads without windows", where="stride", remedy="Leave it out.")
         return NgramText.open(source).perplexity(text)
-    decoder = TextDecoder.open(source, machine.choose_device(device))
+    decoder = _open_decoder(source, device, weights)
     return scoring.perplexity(decoder, text, stride=stride, progress=progress)
 
 
@@ -431,21 +440,21 @@ def few_shot(
     max_rows: int = 2000,
     seed: int = 0,
     device: str | None = None,
+    weights: str | None = None,
     progress: Progress | None = None,
 ) -> "FewShotScore":
     """Return how well a language model labels the rows that `fit` would hold out, after so many examples, untrained.
 
     template: how an example is written, with {text}, ending with {label}; ``\\n`` is a line's end. normalize: "mean"
-    compares the labels' likelihoods per token, "sum" whole. Raises DataError, UsageError.
+    compares the labels' likelihoods per token, "sum" whole; weights as in `generate`. Raises DataError, UsageError.
     """
     from headway.ladder import fewshot
     from headway.ladder.intake import Intake
-    from headway.tasks.decoder import TextDecoder
     from headway.tasks.fewshot import Template
 
     form = Template() if template is None else Template(example=template.replace("\\n", "\n"))
     intake = Intake(data=data, test=test, text=text, label=label, max_rows=max_rows, seed=seed)
-    decoder = TextDecoder.open(source, machine.choose_device(device))
+    decoder = _open_decoder(source, device, weights)
     return fewshot.few_shot(
         decoder, intake, shots=shots, template=form, normalization=normalize, progress=progress or Silent()
     )

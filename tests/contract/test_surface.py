@@ -28,11 +28,12 @@ def test_the_options_of_fit_and_predict() -> None:
     assert options["predict"] == sorted("--rung --text --all --keep".split())
     assert options["show"] == ["--json"]
     assert options["generate"] == sorted(
-        "--stream --max-tokens --temperature --top-k --top-p --beams --seed".split()
+        "--stream --max-tokens --temperature --top-k --top-p --beams --seed --weights".split()
     )
     assert options["ngram"] == sorted("--order --by --out".split())
     assert options["evaluate"] == sorted(
-        "--stride --baseline --shots --template --normalize --text --label --max-rows --seed --quiet -q".split()
+        "--stride --baseline --shots --template --normalize --text --label --max-rows --seed --weights "
+        "--quiet -q".split()
     )
 
 

@@ -9,6 +9,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from headway import api
+from headway.blocks.stored import STORAGES
 from headway.cli.main import app
 from headway.core.errors import HeadwayError
 from headway.data.bpe import write_merges
@@ -55,6 +56,25 @@ def test_a_seed_draws_the_same_text(folder: str) -> None:
     assert _run("generate", folder, "the", *options, "--seed", "1", "--stream").stdout == drawn[0]
 
 
+def test_weights_are_held_as_asked(folder: str, tmp_path: Path) -> None:
+    options = ("generate", folder, "the cat", "--max-tokens", "20")
+    plain = _run(*options).stdout
+    assert _run(*options, "--weights", "float32").stdout == plain
+    assert _run(*options, "--weights", "float32", "--stream").stdout == plain
+    for storage in ("int8", "bfloat16"):
+        written = api.generate(folder, "the cat", max_tokens=20, weights=storage)
+        assert _run(*options, "--weights", storage).stdout == written + "\n"
+    text = tmp_path / "text.txt"
+    text.write_text("The rain in Spain stays mainly in the plain. " * 9)
+    exact = api.perplexity(folder, text, stride=8).per_token
+    found = {storage: api.perplexity(folder, text, stride=8, weights=storage) for storage in STORAGES}
+    assert found["float32"].per_token == pytest.approx(exact, rel=1e-6)
+    for storage in ("int8", "bfloat16"):
+        assert 1e-6 < abs(found[storage].per_token / exact - 1) < 0.05
+    done = _run("evaluate", folder, str(text), "--stride", "8", "--quiet", "--weights", "int8")
+    assert f"perplexity per token      {found['int8'].per_token:,.2f}" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -63,6 +83,7 @@ def test_a_seed_draws_the_same_text(folder: str) -> None:
         (["a", "--temperature", "0"], "temperature must be more than 0"),
         (["a", "--top-p", "2"], "top_p must be more than 0 and at most 1"),
         (["a", "--beams", "2", "--top-k", "3"], "a search draws nothing"),
+        (["a", "--weights", "int4"], "Known: float32, bfloat16, int8"),
     ],
 )
 def test_what_cannot_be_generated_is_told(folder: str, arguments: list[str], told: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from headway.blocks.dropout import check_probability, keep_mask
 from headway.blocks.pooling import first_tokens
 from headway.blocks.ragged import Lengths, Ragged, Run, cuts
 from headway.core.errors import UsageError
+
+_NO_BIAS = np.empty((0, 0, 0), np.float32)
 
 
 def attend(
@@ -147,6 +150,37 @@ def _sizes(run: Run, device: torch.device) -> Tensor:
     return run.mask.sum(1)[:, None, None]
 
 
+def attend_newest(
+    q: Tensor,
+    past: Past,
+    places: Places,
+    window: int | None,
+    bias: Tensor | None,
+    scale: float | None,
+    threads: int,
+) -> Tensor:
+    """Attend from one new token a row, q [B, H, K], to the row's tokens, by the compiled kernel; float32, on the CPU.
+
+    The past has the new token already. window: the token sees the nearest so many; bias [B, H, 1, S] or [1, H, 1, S]
+    is added to the scores. Returns the mixed values [B, H, K]; equal to `attend` with the mask of ``places``.
+    """
+    from headway.blocks import kernels
+
+    out = torch.empty(q.shape)
+    kernels.attend_newest(
+        q.contiguous().numpy(),
+        past.keys.numpy(),
+        past.values.numpy(),
+        _NO_BIAS if bias is None else bias[:, :, 0].contiguous().numpy(),
+        np.array(places.after),
+        places.longest if window is None else window,
+        q.shape[-1] ** -0.5 if scale is None else scale,
+        out.numpy(),
+        threads,
+    )
+    return out
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention: H heads of size K (d_kv; D / H unless given), one projection for queries, keys
     and values together.
@@ -178,6 +212,7 @@ class SelfAttention(nn.Module):
         self.causal = causal
         self.window = window
         self.fused = True
+        self.threads = 0  # of the compiled kernel for steps of one new token a row; 0: torch attends
         self.qkv = nn.Linear(d_model, 3 * size, bias=bias)
         self.output = nn.Linear(size, d_model, bias=bias)
 
@@ -199,15 +234,19 @@ class SelfAttention(nn.Module):
         qkv: Tensor = self.qkv(x.values)
         q, k, v = self._heads(qkv, 3)
         past = places.append(past, k, v)
-        attending = attend if self.fused else _attend_step_by_step
-        mixed = attending(
-            places.run.rectangle(q).transpose(1, 2),  # [B, T, H, K] -> [B, H, T, K]
-            *past.first(places.longest),
-            mask=places.mask(self.window),
-            bias=relative,
-            scale=self.scale,
-        )
-        out: Tensor = self.output(places.run.flat(mixed.transpose(1, 2)).flatten(1))  # [N, H, K] -> [N, D]
+        if self.threads and places.run.length == 1:
+            mixed = attend_newest(q, past, places, self.window, relative, self.scale, self.threads)
+        else:
+            attending = attend if self.fused else _attend_step_by_step
+            mixed = attending(
+                places.run.rectangle(q).transpose(1, 2),  # [B, T, H, K] -> [B, H, T, K]
+                *past.first(places.longest),
+                mask=places.mask(self.window),
+                bias=relative,
+                scale=self.scale,
+            )
+            mixed = places.run.flat(mixed.transpose(1, 2))  # [N, H, K]
+        out: Tensor = self.output(mixed.flatten(1))  # [N, H, K] -> [N, D]
         return out, past
 
     def at_first(self, x: Ragged) -> Tensor:

@@ -42,6 +42,10 @@ def evaluate(
     ] = None,
     max_rows: Annotated[int, typer.Option(metavar="N", min=100, help="Use at most so many rows.")] = 2000,
     seed: Annotated[int, typer.Option(help="The examples follow from it.")] = 0,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="STORAGE", help="Hold them as int8, bfloat16 or float32, as generate can."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
 ) -> None:
     """Print perplexities of a text, or with --shots the accuracy on a table's held-out rows."""
@@ -50,7 +54,7 @@ def evaluate(
 
     with display.watcher(quiet=quiet) as progress:
         if shots is None:
-            found = api.perplexity(source, data, stride=stride, progress=progress)
+            found = api.perplexity(source, data, stride=stride, weights=weights, progress=progress)
             counted = None if baseline is None else api.ngram_perplexity(source, baseline, data)
         elif baseline is not None:
             raise typer.BadParameter("the baseline belongs to perplexities: leave out --shots or --baseline")
@@ -65,6 +69,7 @@ def evaluate(
                 label=label,
                 max_rows=max_rows,
                 seed=seed,
+                weights=weights,
                 progress=progress,
             )
     if shots is None:

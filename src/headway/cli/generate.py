@@ -24,6 +24,13 @@ def generate(
     ] = None,
     beams: Annotated[int | None, typer.Option(metavar="N", help="Search with so many beams.")] = None,
     seed: Annotated[int, typer.Option(help="What is drawn follows from it.")] = 0,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORAGE",
+            help="Hold them as int8, bfloat16 or float32 and write faster, on the CPU. int8 and bfloat16 round.",
+        ),
+    ] = None,
 ) -> None:
     """Print how a language model goes on with a prompt, or what a T5 answers."""
     from headway import api
@@ -34,6 +41,7 @@ def generate(
         "top_k": top_k,
         "top_p": top_p,
         "seed": seed,
+        "weights": weights,
     }
     if not stream:
         typer.echo(api.generate(source, prompt, beams=beams, **options))

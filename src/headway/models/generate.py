@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from headway.blocks.ragged import Ragged, Tokens
+from headway.blocks.stored import around_steps
 from headway.core.errors import UsageError
 from headway.core.seeding import derive
 
@@ -102,8 +103,10 @@ def stream(
     check_room(decoder, prompts, max_tokens)
     rows = list(range(len(prompts.lengths)))  # those that go on
     logits, cache = decoder.step(prompts, decoder.start(len(rows), memory))
+    stepping = around_steps(decoder)
     for left in reversed(range(max_tokens)):
-        chosen = choose(logits, rows).tolist()
+        with stepping:
+            chosen = choose(logits, rows).tolist()
         places = [place for place, token in enumerate(chosen) if token not in stop]
         if not places:
             return
@@ -116,7 +119,8 @@ def stream(
         if len(places) < len(rows):
             rows = [rows[place] for place in places]
             cache = cache.select(places)
-        logits, cache = decoder.step(_one_each([chosen[place] for place in places], prompts), cache)
+        with stepping:
+            logits, cache = decoder.step(_one_each([chosen[place] for place in places], prompts), cache)
 
 
 def generate(
@@ -187,6 +191,7 @@ def beam_search(
     finished: list[list[Hypothesis]] = [[] for _ in prompts.lengths.sizes]
     running = {row: [_Running((), 0.0)] for row in range(len(finished))}
     logits, cache = decoder.step(prompts, decoder.start(len(running), memory))
+    stepping = around_steps(decoder)
     for length in range(1, max_tokens + 1):
         scores = logits.float().log_softmax(-1)  # [all rows' beams, V]
         kept: list[int] = []  # which of the cache's rows the beams that go on come from
@@ -206,7 +211,8 @@ def beam_search(
         if not running:
             break
         last_tokens = [beam.ids[-1] for row in running.values() for beam in row]
-        logits, cache = decoder.step(_one_each(last_tokens, prompts), cache.select(kept))
+        with stepping:
+            logits, cache = decoder.step(_one_each(last_tokens, prompts), cache.select(kept))
     return finished
 
 

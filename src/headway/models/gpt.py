@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headway.blocks.attention import SelfAttention
 from headway.blocks.cache import Cache, Past, Places
 from headway.blocks.dropout import Dropout
+from headway.blocks.embedding import WordEmbedding
 from headway.blocks.feedforward import FeedForward
 from headway.blocks.pooling import last_tokens
 from headway.blocks.ragged import Ragged, Tokens
@@ -55,7 +55,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: GptConfig) -> None:
         super().__init__()
-        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.word = WordEmbedding(config.vocab_size, config.d_model)
         self.position = nn.Embedding(config.max_positions, config.d_model)
         self.dropout = Dropout(config.embedding_dropout)
 
@@ -135,7 +135,7 @@ class CausalDecoder(nn.Module):
         if memory is not None:
             raise UsageError(f"{type(self).__name__} has no encoder", where="memory")
         H = self.config.num_heads
-        past = Past.empty(rows, H, self.config.d_model // H, like=self.embeddings.word.weight)
+        past = Past.empty(rows, H, self.config.d_model // H, like=self.embeddings.position.weight)
         return Cache((past,) * len(self.layers), (0,) * rows)
 
     def step(self, batch: Tokens, cache: Cache) -> tuple[Tensor, Cache]:
@@ -152,7 +152,7 @@ class CausalDecoder(nn.Module):
 
     def unembed(self, x: Tensor) -> Tensor:
         """Return the logits of vectors, [..., D] -> [..., V]."""
-        return F.linear(x, self.embeddings.word.weight)
+        return self.embeddings.word.unembed(x)
 
     def _check_length(self, longest: int) -> None:
         if longest > self.context:

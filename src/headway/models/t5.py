@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from headway.blocks.attention import CrossAttention, SelfAttention
 from headway.blocks.dropout import Dropout
+from headway.blocks.embedding import WordEmbedding
 from headway.blocks.feedforward import FeedForward, GatedFeedForward
 from headway.blocks.norms import RMSNorm
 from headway.blocks.positions import RelativePositions
@@ -58,7 +59,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: T5Config) -> None:
         super().__init__()
-        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.word = WordEmbedding(config.vocab_size, config.d_model)
         self.dropout = Dropout(config.dropout)
 
     def forward(self, batch: Tokens, positions: Tensor) -> Ragged:

@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from headway.blocks.attention import CrossAttention, SelfAttention
 from headway.blocks.cache import Cache, Past, Places
 from headway.blocks.dropout import Dropout
+from headway.blocks.embedding import WordEmbedding
 from headway.blocks.feedforward import FeedForward
 from headway.blocks.pooling import last_tokens, mean_pool
 from headway.blocks.positions import RelativePositions, sinusoidal
@@ -217,7 +217,8 @@ class EncoderDecoder(nn.Module):
 
     def unembed(self, x: Tensor) -> Tensor:
         """Return the logits of decoded vectors, [..., D] -> [..., V]: by the word embeddings."""
-        return F.linear(x, self.encoder.embeddings.word.weight)  # type: ignore[union-attr,arg-type]
+        words = cast("WordEmbedding", self.encoder.embeddings.word)
+        return words.unembed(x)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +239,7 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.word = nn.Embedding(config.vocab_size, config.d_model)
+        self.word = WordEmbedding(config.vocab_size, config.d_model)
         self.dropout = Dropout(config.dropout)
 
     def forward(self, batch: Tokens, positions: Tensor) -> Ragged:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from headway.blocks.ragged import Tokens
+from headway.blocks.stored import store_weights
 from headway.core.device import choose_device
 from headway.core.errors import UsageError, WeightsError
 from headway.data.sentencepiece import MODEL_FILE, SentencePieceTokenizer
@@ -68,12 +69,20 @@ class TextDecoder:
         cast("nn.Module", self.model).to(self.device).eval()
 
     @classmethod
-    def open(cls, source: str | Path, device: torch.device | None = None) -> Self:
+    def open(cls, source: str | Path, device: torch.device | None = None, weights: str | None = None) -> Self:
         """Load a folder in a published layout, n-grams, or a cached model of the zoo by its name; opens no connection.
 
-        Raises UsageError when the source is neither, or its model writes nothing.
+        weights: how they are then held, a name of `blocks.stored.STORAGES`, to decode on the CPU by compiled kernels.
+        Raises UsageError when the source is neither, its model writes nothing, or it cannot hold its weights so.
         """
-        device = device or choose_device()
+        if weights is None:
+            return cls._load(source, device or choose_device())
+        opened = cls._load(source, device or torch.device("cpu"))
+        store_weights(cast("nn.Module", opened.model), weights)
+        return opened
+
+    @classmethod
+    def _load(cls, source: str | Path, device: torch.device) -> Self:
         if NgramText.is_at(source):
             ngrams = NgramText.open(source)
             return cls(NgramDecoder(ngrams.model, ngrams.tokenizer.end), ngrams.tokenizer, device)
