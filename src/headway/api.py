@@ -4,26 +4,25 @@ import inspect
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import headway
 from headway.bundle.run import PREDICTIONS_FILE, RECORD_FILE, REPORT_FILE, Run
 from headway.core import device as machine
 from headway.core.errors import DataError, FetchError, RunError, UsageError
 from headway.core.files import disk_errors, write_json, write_text
 from headway.core.progress import Progress, Silent
-from headway.core.times import parse_seconds
 
 if TYPE_CHECKING:
-    from headway.bundle.record import DataFacts, RunRecord
+    from headway.bundle.record import RunRecord
     from headway.ladder.climb import Ascent
     from headway.ladder.fewshot import FewShotScore
-    from headway.ladder.plan import Plan
-    from headway.ladder.rows import Rows
+    from headway.ladder.kept import Kept
+    from headway.ladder.preparation import Prepared
     from headway.ladder.rungs import Rung
     from headway.metrics.perplexity import Perplexity
     from headway.metrics.word_vectors import Answered, Correlation
@@ -47,8 +46,6 @@ __all__ = [
     "train_vectors",
 ]
 
-METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
-
 
 def load(folder: str | Path) -> Run:
     """Open a run folder. Raises RunError when it is missing, unfinished, damaged or of a later version."""
@@ -56,12 +53,15 @@ def load(folder: str | Path) -> Run:
 
 
 def fit(
-    data: Any,
+    data: Any | None = None,
     *,
     text: str | None = None,
     label: str | None = None,
     test: Any | None = None,
     model: str | Path = "minilm",
+    student: str | Path | int | None = None,
+    unlabelled: str | Path | None = None,
+    recipe: Mapping[str, Any] | None = None,
     metric: str | None = None,
     rungs: str | Sequence[str] | None = None,
     budget: str | float = "10m",
@@ -74,6 +74,8 @@ def fit(
     max_rows: int = 100_000,
     drop_limit: float = 5.0,
     drop_rare: bool = False,
+    resume: str | Path | None = None,
+    allow_inexact: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Climb the ladder on a table of texts and labels and return the finished run.
@@ -82,6 +84,11 @@ def fit(
         data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
         text, label: the columns; inferred and said when left out.
         model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
+        student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
+            model as ``model`` names one.
+        unlabelled: a table or a .txt file with texts that it is taught on as well.
+        recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
+            `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
         metric: "accuracy" or "macro-f1"; by the class balance when left out.
         rungs: names, or "all"; those whose estimates fit ``budget`` when left out.
         budget: seconds, or "90s", "5m", "1h", for all rungs together.
@@ -92,55 +99,116 @@ def fit(
         refit: train the rung that ships again on all rows.
         max_rows: a stratified sample of this many rows is used when there are more.
         drop_limit: percent of the rows that may lack a text or a label.
+        resume: the folder of a run that did not finish: go on where it stood, as its plan says. Nothing else is given
+            with it but ``fetch``, ``allow_inexact`` and, where the run was made from a data frame, that one again.
+        allow_inexact: go on although processor, threads or versions are not what they were.
 
+    A run that fails or is interrupted keeps what was finished, unless that is nothing, and says how to go on.
     Raises HeadwayError: DataError, UsageError, WeightsError, FetchError, ResourceError, TrainingError, RunError.
     """
-    from headway.ladder.climb import climb
-    from headway.ladder.intake import Intake, take_in
-    from headway.ladder.plan import choose_rungs
-    from headway.ladder.rungs import text_rungs
+    options = {name: value for name, value in locals().items() if name in inspect.signature(fit).parameters}
+    progress = progress or Silent()
+    if resume is not None:
+        return _resume(Path(resume), options, progress)
+    if data is None:
+        raise UsageError("no data given", where="data", remedy="Give a table, or --resume and a run folder.")
+    from headway.ladder.kept import Kept
+    from headway.ladder.plan import decide
+    from headway.ladder.preparation import Options, machine_facts
 
     started = time.monotonic()
-    progress = progress or Silent()
-    options = dict(locals())
-    if tolerance < 0:
-        raise UsageError(f"must be 0 or more points, not {tolerance}", where="--tolerance")
-    if metric is not None and metric.lower() not in METRIC_NAMES:
-        raise UsageError(f"unknown metric {metric!r}", where="--metric", remedy="Known: accuracy, macro-f1.")
-    if device is not None:
-        machine.choose_device(device)
-    ladder = text_rungs(device, str(model))
-    asked = choose_rungs(rungs, [rung.name for rung in ladder])
-    seconds = parse_seconds(budget)
+    plain: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value for name, value in options.items()
+    }
+    wanted = Options(**{name: plain[name] for name in Options.__dataclass_fields__})
+    wanted.check()
     stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
     folder = _new_folder(out, f"{stem}-run")
-
-    intake = Intake(
-        data=data,
-        test=test,
-        text=text,
-        label=label,
-        drop_limit=drop_limit / 100,
-        drop_rare=drop_rare,
-        max_rows=max_rows,
-        seed=seed,
-    )
-    rows, facts = take_in(intake, progress)
-    chosen = [rung for rung in ladder if asked is None or rung.name in asked]
-    plan = _plan(facts, metric, tolerance, seconds, asked, refit, device, seed, rows)
-    progress.say(f"  {plan.metric_why}")
+    prepared = wanted.prepare(progress)
     with disk_errors(folder):
         folder.mkdir(parents=True)
+    kept = Kept(folder)
+    with kept.held(), _left_resumable(folder, kept):
+        missing = _missing_weights(prepared.rungs, fetch, progress)
+        plan = replace(
+            prepared.plan,
+            command=_command(data, options),
+            decisions=decide(prepared.rows, prepared.rungs, prepared.plan, missing, progress),
+            machine=machine_facts(device),
+        )
+        plan.save(folder)
+        return _climb(replace(prepared, plan=plan), folder, kept, progress, started)
+
+
+def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
+    """Go on with a run that did not finish."""
+    from headway.ladder.kept import Kept
+    from headway.ladder.plan import PLAN_FILE, Plan
+    from headway.ladder.preparation import Options, require_same_machine
+
+    started = time.monotonic()
+    allowed = {"resume", "data", "test", "fetch", "allow_inexact", "progress"}
+    for name, parameter in inspect.signature(fit).parameters.items():
+        path = name in {"data", "test"} and isinstance(options[name], str | Path)
+        if path or (name not in allowed and options[name] != parameter.default):
+            raise UsageError(
+                "stands in the run's plan and cannot be given again",
+                where="DATA" if name == "data" else f"--{name.replace('_', '-')}",
+                remedy=f"Resume with: headway fit --resume {folder}",
+            )
+    kept = Kept(folder)
+    if not kept.folder.is_dir():
+        run = Run.open(folder)  # says what is wrong where it did not finish
+        progress.say(f"{folder}: this run is finished")
+        return run
+    with kept.held():
+        if not (folder / PLAN_FILE).is_file():
+            raise RunError(
+                "was ended before its plan stood",
+                where=str(folder),
+                remedy="Remove it and make the run again: nothing was trained yet.",
+            )
+        plan = Plan.load(folder)
+        wanted = Options.restored(plan, options["data"], options["test"])
+        require_same_machine(plan, wanted.device, options["allow_inexact"], progress)
+        plan.require_same_data(wanted.hashes(), folder)
+        prepared = wanted.prepare(progress)
+        plan.require_same_data(prepared.plan.hashes, folder)
+        tried = {decision.rung for decision in plan.decisions if decision.tried}
+        lacking = _missing_weights(
+            [rung for rung in prepared.rungs if rung.name in tried], options["fetch"], progress
+        )
+        if lacking:
+            raise FetchError("weights of this run are no longer cached", where="; ".join(lacking.values()))
+        (folder / RECORD_FILE).unlink(
+            missing_ok=True
+        )  # an interrupted climb's: unfinished until it is written again
+        with _left_resumable(folder, kept):
+            return _climb(replace(prepared, plan=plan), folder, kept, progress, started)
+
+
+@contextmanager
+def _left_resumable(folder: Path, kept: "Kept") -> Iterator[None]:
+    """When the run ends in an error, keep what was finished and say how to go on; remove a folder without any."""
     try:
-        with disk_errors(folder):
-            plan.save(folder)
-            missing = _missing_weights(chosen, fetch, progress)
-            ascent = climb(rows, chosen, plan, folder, progress, missing)
-            command = _command(data, options)
-            record = _conclude(ascent, rows, facts, plan, folder, progress, command, started)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing half-written; an interrupted climb does conclude
+        yield
+    except BaseException as error:
+        if kept.worth_keeping():
+            error.add_note(f"What was finished is kept; go on with: headway fit --resume {folder}")
+        elif not (folder / RECORD_FILE).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _climb(prepared: "Prepared", folder: Path, kept: "Kept", progress: Progress, started: float) -> Run:
+    """Climb, conclude, and remove what only an unfinished run needs."""
+    from headway.ladder.climb import climb
+
+    with disk_errors(folder):
+        ascent = climb(prepared.rows, prepared.rungs, prepared.plan, folder, kept, progress)
+        record = _conclude(ascent, prepared, folder, kept, progress, started)
+        if not ascent.interrupted:
+            kept.remove()
     return Run(folder, record)
 
 
@@ -462,12 +530,10 @@ def few_shot(
 
 def _conclude(
     ascent: "Ascent",
-    rows: "Rows",
-    facts: "DataFacts",
-    plan: "Plan",
+    prepared: "Prepared",
     folder: Path,
+    kept: "Kept",
     progress: Progress,
-    command: str,
     started: float,
 ) -> "RunRecord":
     """Compare, decide, refit what ships, and write predictions, report and record; the record comes last."""
@@ -477,6 +543,7 @@ def _conclude(
     from headway.ladder.verdict import decide
     from headway.report.page import render
 
+    rows, plan = prepared.rows, prepared.plan
     comparison = compare_rungs(ascent, rows, plan.metric, plan.seed)
     if comparison is None and ascent.interrupted:
         raise KeyboardInterrupt
@@ -486,22 +553,17 @@ def _conclude(
     refitted = plan.refit and not ascent.interrupted
     if refitted:
         progress.say(f"Training {shipped.rung.title} again on all {len(rows.examples):,} rows")
-        refit(shipped, rows, plan, folder, progress)
+        refit(shipped, rows, plan, folder, kept, progress)
     assert shipped.measured is not None
     confusion, classes, errors, calibration = shipped_details(shipped.measured, rows)
     record = RunRecord(
         format=FORMAT,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
+        command=plan.command,
         seed=plan.seed,
-        machine={
-            "processor": machine.processor(),
-            "cores": str(machine.cores()),
-            "threads": str(plan.threads),
-            "device": plan.device,
-        },
+        machine={**plan.machine, "cores": str(machine.cores())},
         versions=plan.versions,
-        data=facts,
+        data=prepared.facts,
         rungs=rungs,
         verdict=verdict,
         refitted=refitted,
@@ -515,37 +577,6 @@ def _conclude(
     write_text(folder / REPORT_FILE, render(record))
     write_json(folder / RECORD_FILE, record.to_dict())
     return record
-
-
-def _plan(
-    facts: "DataFacts",
-    metric: str | None,
-    tolerance: float,
-    budget: float,
-    rungs: tuple[str, ...] | None,
-    refit: bool,
-    device: str | None,
-    seed: int,
-    rows: "Rows",
-) -> "Plan":
-    from headway.ladder.comparison import choose_metric
-    from headway.ladder.plan import Plan
-
-    name, why = choose_metric(facts.labels, None if metric is None else METRIC_NAMES[metric.lower()])
-    return Plan(
-        seed=seed,
-        metric=name,
-        metric_why=why,
-        tolerance=tolerance / 100,
-        budget_seconds=budget,
-        rungs=rungs,
-        refit=refit,
-        device=device or "fastest",
-        threads=machine.cores(),
-        split=rows.words,
-        data_sha256=facts.sha256,
-        versions=installed_versions(),
-    )
 
 
 def _missing_weights(
@@ -591,37 +622,21 @@ def _new_folder(out: str | Path | None, name: str) -> Path:
     return next(Path(name) for name in names if not Path(name).exists())
 
 
+_NO_PART_OF_A_RUN = {"data", "progress", "fetch", "out", "resume", "allow_inexact"}
+
+
 def _command(data: Any, options: dict[str, Any]) -> str:
     """Return the command line that makes the same run: the options that differ from their defaults."""
     words = ["headway", "fit", str(data) if isinstance(data, str | Path) else "DATA"]
     for name, parameter in inspect.signature(fit).parameters.items():
         value = options[name]
-        if name in {"data", "progress", "fetch", "out"} or value == parameter.default:
+        if name in _NO_PART_OF_A_RUN or value == parameter.default:
             continue
         option = name.replace("_", "-")
-        if isinstance(value, bool):
+        if name == "recipe":
+            words += [word for key, setting in value.items() for word in ("--set", f"{key}={setting}")]
+        elif isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         else:
             words += [f"--{option}", ",".join(value) if isinstance(value, list | tuple) else str(value)]
     return shlex.join(words)
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Headway, Python and what the results depend on."""
-    import platform
-
-    found = {"headway": headway.__version__, "python": platform.python_version()}
-    for package in (
-        "torch",
-        "numpy",
-        "scikit-learn",
-        "tokenizers",
-        "safetensors",
-        "polars",
-        "huggingface-hub",
-    ):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

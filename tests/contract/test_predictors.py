@@ -17,7 +17,7 @@ from headway.models.base import Predictor
 HARD_TEXTS = ["rain", "", "   ", "🌧️ and ☀️", "한국어", "a\u0000b", "x" * 100_000, "word " * 5_000]
 
 
-@pytest.fixture(params=["majority", "ngrams", "frozen", "finetuned"])
+@pytest.fixture(params=["majority", "ngrams", "frozen", "distilled", "finetuned"])
 def predictor(request: pytest.FixtureRequest, tiny_zoo: Path, topics_csv: Path) -> Predictor:
     from headway.weights import cache, catalog
 

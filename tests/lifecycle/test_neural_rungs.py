@@ -79,6 +79,7 @@ def test_the_ladder_without_weights_says_how_to_fetch_them_and_finishes(
         "majority": "measured",
         "ngrams": "measured",
         "frozen": "not tried",
+        "distilled": "not tried",
         "finetuned": "not tried",
     }
     assert "headway zoo fetch minilm" in (run.record.rungs[2].reason or "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import headway
-from headway.core.errors import DataError, ResourceError, RunError, TrainingError, UsageError
+from headway.core.errors import DataError, DiskError, RunError, UsageError
 
 
 def test_an_output_folder_that_exists_is_left_alone(topics_csv: Path, tmp_path: Path) -> None:
@@ -40,21 +40,24 @@ def test_a_full_disk_is_said_and_nothing_stays(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Bag, "save", full)
-    with pytest.raises(TrainingError, match="no space left on the disk"):
+    with pytest.raises(DiskError, match="no space left on the disk"):
         headway.fit(topics_csv, rungs="ngrams", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_full_disk_at_the_last_file_leaves_nothing(
-    topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_at_the_last_file_loses_nothing(topics_csv: Path, tmp_path: Path) -> None:
     def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("headway.ladder.summary.predictions_csv", full)
-    with pytest.raises(ResourceError, match="no space left"):
-        headway.fit(topics_csv, rungs="majority", out=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headway.ladder.summary.predictions_csv", full)
+        with pytest.raises(DiskError, match="no space left") as caught:
+            headway.fit(topics_csv, rungs="majority", out=tmp_path / "run")
+        assert f"headway fit --resume {tmp_path / 'run'}" in caught.value.__notes__[0]
+    with pytest.raises(RunError, match=r"did not finish\n.*headway fit --resume"):
+        headway.load(tmp_path / "run")
+    run = headway.fit(resume=tmp_path / "run")
+    assert run.record.rungs[0].status == "measured" and not (run.folder / "unfinished").exists()
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ def save_predictor(predictor: "Predictor", folder: Path, temperature: float = 1.
     )
 
 
+def set_temperature(folder: Path, temperature: float) -> None:
+    """Give a saved predictor another temperature."""
+    path = folder / "predictor.json"
+    write_json(path, read_json(path) | {"temperature": temperature})
+
+
 def load_predictor(folder: Path) -> Calibrated:
     """Load the predictor in a folder; raises RunError when there is none, or one of a later version."""
     if not (folder / "predictor.json").is_file():

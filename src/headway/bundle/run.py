@@ -52,7 +52,12 @@ class Run:
             problem = (
                 "the run in it did not finish" if unfinished else "is not a run folder (it has no run.json)"
             )
-            raise RunError(problem, where=str(folder), remedy="Make the run again with `headway fit`.")
+            remedy = (
+                f"Go on with it: headway fit --resume {folder}"
+                if (folder / "unfinished").is_dir()
+                else "Make the run again with `headway fit`."
+            )
+            raise RunError(problem, where=str(folder), remedy=remedy)
         stored = read_json(path)
         if not isinstance(stored, dict) or stored.get("format") != FORMAT:
             found = stored.get("format") if isinstance(stored, dict) else None

@@ -5,10 +5,10 @@ import typer
 
 def doctor() -> None:
     """Print what is installed, the machine's threads and arithmetic, and the cached weights."""
-    from headway.api import installed_versions
     from headway.core import device
     from headway.core.arithmetic import FILE, decide
     from headway.core.files import folder_size, human_bytes
+    from headway.core.versions import installed_versions
     from headway.weights import cache, catalog
 
     for name, version in installed_versions().items():

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def fit(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")
+    ] = None,
     text: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
     ] = None,
@@ -26,10 +28,25 @@ def fit(
     model: Annotated[
         str, typer.Option(metavar="NAME|DIR", help="The pretrained encoder: of the zoo, or a folder.")
     ] = "minilm",
+    student: Annotated[
+        str | None,
+        typer.Option(metavar="LAYERS|NAME|DIR", help="What the distilled rung teaches. [half the layers]"),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Texts without labels, for the distilled rung.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of fine-tuning: epochs=5, layer_decay=0.9."
+        ),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="accuracy or macro-f1. [by class balance]")] = None,
     rungs: Annotated[
         str | None,
-        typer.Option(help="majority,ngrams,frozen,finetuned or all, whatever they cost. [those that fit]"),
+        typer.Option(
+            help="majority,ngrams,frozen,distilled,finetuned or all, whatever they cost. [those that fit]"
+        ),
     ] = None,
     budget: Annotated[
         str, typer.Option(metavar="TIME", help="Time for all rungs together: 90s, 5m, 1h.")
@@ -56,6 +73,12 @@ def fit(
     drop_rare: Annotated[
         bool, typer.Option("--drop-rare", help="Leave out labels that are seen once.")
     ] = False,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with a run that did not finish; give no DATA.")
+    ] = None,
+    allow_inexact: Annotated[
+        bool, typer.Option("--allow-inexact", help="Go on although the machine is not as it was.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")] = False,
 ) -> None:
@@ -70,6 +93,9 @@ def fit(
             label=label,
             test=test,
             model=model,
+            student=int(student) if student is not None and student.isdigit() else student,
+            unlabelled=unlabelled,
+            recipe=_settings(recipe),
             metric=metric,
             rungs=rungs,
             budget=budget,
@@ -82,6 +108,8 @@ def fit(
             max_rows=max_rows,
             drop_limit=drop_limit,
             drop_rare=drop_rare,
+            resume=resume,
+            allow_inexact=allow_inexact,
             progress=progress,
         )
     if json:
@@ -89,7 +117,30 @@ def fit(
     else:
         _print_result(run)
     if any(rung.status == "interrupted" for rung in run.record.rungs):
+        typer.echo(f"Interrupted; go on with: headway fit --resume {run.folder}", err=True)
         raise typer.Exit(130)
+
+
+def _settings(words: list[str] | None) -> dict[str, Any] | None:
+    """Read NAME=VALUE words; a value is a whole number, a number or a word."""
+    from headway.core.errors import UsageError
+
+    settings: dict[str, Any] = {}
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"expected NAME=VALUE, found {word!r}", where="--set")
+        settings[name.replace("-", "_")] = _plain(value)
+    return settings or None
+
+
+def _plain(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def _asker() -> "Callable[[Published], bool] | None":

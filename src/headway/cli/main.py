@@ -60,10 +60,19 @@ def main() -> None:
     except HeadwayError as error:
         sys.stdout.flush()
         print(f"headway: {error}", file=sys.stderr)
+        _print_notes(error)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         sys.stderr.close()
         sys.exit(141)
-    except KeyboardInterrupt:
-        print("headway: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:  # typer turns an interruption into one
+        interruption = end.__context__.__cause__ if end.__context__ else None
+        if isinstance(interruption, KeyboardInterrupt):
+            print("headway: interrupted", file=sys.stderr)
+            _print_notes(interruption)
+        raise
+
+
+def _print_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        print(note, file=sys.stderr)

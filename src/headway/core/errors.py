@@ -8,6 +8,7 @@
     ├── FetchError       weights that could not be fetched from any source
     ├── RunError         a run folder: missing, damaged, or already there
     ├── ResourceError    memory or disk
+    │   └── DiskError    a disk that is full, a folder that may not be written to
     └── TrainingError    a loss that is no number, a batch that cannot fit
 
 Each message says what is wrong; ``remedy`` says what to do about it.
@@ -51,6 +52,10 @@ class RunError(HeadwayError):
 
 class ResourceError(HeadwayError):
     """Not enough memory or disk."""
+
+
+class DiskError(ResourceError):
+    """A disk that is full, or a folder that may not be written to."""
 
 
 class TrainingError(HeadwayError):

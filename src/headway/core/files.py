@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from headway.core.errors import ResourceError, RunError
+from headway.core.errors import DiskError, ResourceError, RunError
 
 
 @contextmanager
@@ -49,23 +49,55 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def disk_errors(target: Path) -> Iterator[None]:
-    """Turn the operating system's disk errors into ResourceError and RunError that name ``target``."""
+    """Turn the operating system's disk errors into DiskError that names ``target``."""
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise ResourceError(
+            raise DiskError(
                 "no space left on the disk",
                 where=str(target),
                 remedy="Free some space or choose another folder.",
             ) from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise RunError(
+            raise DiskError(
                 f"cannot be written: {error.strerror}",
                 where=str(target),
                 remedy="Choose a folder that you may write to.",
             ) from error
         raise
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` while the work goes on; the system lets go of it when the process ends, however.
+
+    Raises RunError when another process holds it.
+    """
+    import fcntl
+
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                "another process is at work in it",
+                where=str(path.parent),
+                remedy="Wait until it has ended, or end it.",
+            ) from error
+        yield
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files and folders that killed writers left anywhere below a folder of ours."""
+    for path in sorted(folder.rglob(".*"), reverse=True):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,55 +1,31 @@
-"""The climb: each rung is estimated, trained on the same parts, predicts the same held-out rows, and is timed."""
+"""The climb: each rung is trained on the same parts, predicts the same held-out rows, and is timed."""
 
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headway.bundle.predictors import load_predictor, log_probabilities, save_predictor
-from headway.core.device import available_memory
-from headway.core.errors import HeadwayError
-from headway.core.files import atomic_folder, folder_size, human_bytes
+from headway.bundle.predictors import Calibrated, load_predictor, log_probabilities, set_temperature
+from headway.core.errors import DiskError, HeadwayError
+from headway.core.files import atomic_folder, folder_size
 from headway.core.progress import Prefixed, Progress
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.ladder.comparison import METRIC_TITLES
+from headway.ladder.kept import Finished, Kept
+from headway.ladder.measured import Measured
 from headway.ladder.plan import Plan
 from headway.ladder.rows import Rows
-from headway.ladder.rungs import Rung, Workload
+from headway.ladder.rungs import TEACHERS, Rung
 from headway.ladder.wording import percent
 from headway.metrics.calibration import fit_temperature
 from headway.metrics.classification import score as score_of
 
-if TYPE_CHECKING:
-    from headway.models.base import Predictor
-
 LATENCY_TEXTS = 100
 LATENCY_SECONDS = 3.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What one rung did on the held-out rows, and what it cost."""
-
-    probabilities: np.ndarray  # [held-out rows, C], uncalibrated
-    temperature: float
-    train_seconds: float
-    latency_ms: float
-    latency_p95_ms: float
-    size_bytes: int
-    parameters: int
-    settings: dict[str, Any]
-    texts_cut: int
-    opens_with: str | None
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The predicted class of each held-out row."""
-        best: np.ndarray = self.probabilities.argmax(axis=1)
-        return best
 
 
 @dataclass(kw_only=True)
@@ -77,120 +53,120 @@ class Ascent:
 
 
 def climb(
-    rows: Rows,
-    rungs: Sequence[Rung],
-    plan: Plan,
-    folder: Path,
-    progress: Progress,
-    missing: Mapping[str, str],
+    rows: Rows, rungs: Sequence[Rung], plan: Plan, folder: Path, kept: Kept, progress: Progress
 ) -> Ascent:
-    """Try each rung, cheapest first, and keep the predictors of those measured under ``folder/rungs``.
+    """Go through the rungs as the plan decided, and keep the predictors of those measured under ``folder/rungs``.
 
-    ``missing`` names weights that are not here, and why: rungs that need them are not tried.
-    A rung whose estimate exceeds what is left of the budget, or the memory there is, is not tried unless
-    the plan names it. A rung that fails is recorded and the climb goes on; an interruption ends the climb and keeps
-    what was finished.
+    What ``kept`` holds is not done again. A rung that fails is recorded and the climb goes on; an interruption ends
+    the climb and keeps what was finished; a disk that fails ends it with DiskError.
     """
-    started = time.monotonic()
+    decisions = {decision.rung: decision for decision in plan.decisions}
     ascent = Ascent(steps=[Step(rung=rung) for rung in rungs])
-    for step in ascent.steps:
+    for step in _teachers_first(ascent.steps):
+        decision = decisions[step.rung.name]
+        step.estimate_seconds = decision.seconds
         if ascent.interrupted:
             step.reason = "the climb was interrupted before it"
             continue
-        try:
-            left = plan.budget_seconds - (time.monotonic() - started)
-            lacking = [missing[need] for need in step.rung.needs if need in missing]
-            step.reason = lacking[0] if lacking else _reason_against(step, rows, plan, left)
-            if step.reason is None:
-                step.measured = _measure(step.rung, rows, plan.seed, folder, progress)
+        step.status, step.reason = "failed" if decision.failed else "not tried", decision.reason
+        if decision.tried:
+            try:
+                step.measured = _measure(step.rung, rows, plan, folder, kept, progress)
                 step.status = "measured"
-        except HeadwayError as error:
-            step.status, step.reason = "failed", str(error)
-        except KeyboardInterrupt:
-            step.status, step.reason = "interrupted", "interrupted"
-            ascent.interrupted = True
+            except DiskError:
+                raise
+            except HeadwayError as error:
+                step.status, step.reason = "failed", str(error)
+            except KeyboardInterrupt:
+                step.status, step.reason = "interrupted", "interrupted"
+                ascent.interrupted = True
         progress.end()
         progress.say(_line(step, rows, plan.metric))
     return ascent
 
 
-def refit(step: Step, rows: Rows, plan: Plan, folder: Path, progress: Progress) -> None:
+def _teachers_first(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps in the order of training: as they are, but no pupil before its teacher."""
+    waiting = [step for step in steps if step.rung.name in TEACHERS]
+    ordered: list[Step] = []
+    for step in steps:
+        if step not in waiting:
+            ordered.append(step)
+            ordered += [pupil for pupil in waiting if TEACHERS[pupil.rung.name] == step.rung.name]
+    return ordered + [pupil for pupil in waiting if pupil not in ordered]
+
+
+def refit(step: Step, rows: Rows, plan: Plan, folder: Path, kept: Kept, progress: Progress) -> None:
     """Train the step's rung on all rows and put that predictor in the place of the measured one."""
     assert step.measured is not None
+    name = step.rung.name
     watched = Prefixed(progress, f"{step.rung.title}, all rows")
-    predictor = step.rung.fit(rows.examples, derive(plan.seed, step.rung.name, "all rows"), watched)
+    seed = derive(plan.seed, name, "all rows")
+    finished = kept.train(step.rung, "all rows", rows.examples, [], seed, watched, keep=True)
     progress.end()
-    with atomic_folder(folder / "rungs" / step.rung.name) as target:
-        save_predictor(predictor, target, step.measured.temperature)
+    _ship(finished, folder / "rungs" / name, step.measured.temperature)
 
 
-def _reason_against(step: Step, rows: Rows, plan: Plan, seconds_left: float) -> str | None:
-    """Return why the rung is not tried, or None."""
-    trainings = [*(len(part.train) for part in rows.parts), *([len(rows.examples)] if plan.refit else [])]
-    work = Workload(rows.examples.texts, len(rows.examples.names), tuple(trainings), len(rows.held_out))
-    estimate = step.rung.estimate(work)
-    step.estimate_seconds = estimate.seconds
-    memory = available_memory()
-    if estimate.memory > memory:
-        return f"needs about {human_bytes(estimate.memory)} of memory, {human_bytes(memory)} are free"
-    if plan.rungs is None and estimate.seconds > seconds_left:
-        left = human_seconds(max(seconds_left, 0.0))
-        return f"would take about {human_seconds(estimate.seconds)}, {left} of the budget are left"
-    return None
+def _ship(finished: Finished, target: Path, temperature: float) -> None:
+    """Copy a kept predictor to where the run has it, with its temperature."""
+    assert finished.predictor is not None
+    with atomic_folder(target) as folder:
+        shutil.copytree(finished.predictor, folder, dirs_exist_ok=True)
+        set_temperature(folder, temperature)
 
 
-def _measure(rung: Rung, rows: Rows, seed: int, folder: Path, progress: Progress) -> Measured:
-    """Train and predict, save the first part's predictor, and time that one as it loads from disk."""
-    first, probabilities, seconds = _train_and_predict(rung, rows, seed, progress)
+def _measure(rung: Rung, rows: Rows, plan: Plan, folder: Path, kept: Kept, progress: Progress) -> Measured:
+    """Train on each part and predict what it holds out; time the first part's predictor as it loads from disk."""
+    before = kept.measured(rung.name)
+    if before is not None:
+        return before
+    trainings = [_train_part(rung, rows, plan, number, kept, progress) for number in range(len(rows.parts))]
     held_out = rows.held_out
+    place = np.full(len(rows.examples), -1)
+    place[held_out] = np.arange(len(held_out))
+    probabilities = np.empty((len(held_out), len(rows.examples.names)))
+    for part, finished in zip(rows.parts, trainings, strict=True):
+        probabilities[place[part.held_out]] = finished.probabilities
     temperature = fit_temperature(log_probabilities(probabilities), rows.examples.labels[held_out])
     saved = folder / "rungs" / rung.name
-    with atomic_folder(saved) as target:
-        save_predictor(first, target, temperature)
+    _ship(trainings[0], saved, temperature)
     texts = [rows.examples.texts[row] for row in held_out]
-    median, slow = latency(saved, texts)
-    return Measured(
+    predictor = load_predictor(saved)
+    median, slow = latency(predictor, texts)
+    measured = Measured(
         probabilities=probabilities,
         temperature=temperature,
-        train_seconds=seconds,
+        train_seconds=float(np.mean([finished.seconds for finished in trainings])),
         latency_ms=median,
         latency_p95_ms=slow,
         size_bytes=folder_size(saved),
-        parameters=first.parameters,
-        settings=first.settings,
-        texts_cut=first.cut(texts),
-        opens_with=first.opens_with,
+        parameters=predictor.predictor.parameters,
+        settings=predictor.predictor.settings,
+        texts_cut=predictor.predictor.cut(texts),
+        opens_with=predictor.predictor.opens_with,
+    )
+    kept.keep_measured(rung.name, measured)
+    return measured
+
+
+def _train_part(rung: Rung, rows: Rows, plan: Plan, number: int, kept: Kept, progress: Progress) -> Finished:
+    """Train on one part; its predictor is kept where it ships or teaches."""
+    part, examples = rows.parts[number], rows.examples
+    name = rung.title if len(rows.parts) == 1 else f"{rung.title}, {number + 1} of {len(rows.parts)}"
+    teaches = {TEACHERS.get(decision.rung) for decision in plan.decisions if decision.tried}
+    return kept.train(
+        rung,
+        f"part {number + 1}",
+        examples.take(part.train),
+        [examples.texts[row] for row in part.held_out],
+        derive(plan.seed, rung.name, number),
+        Prefixed(progress, name),
+        keep=number == 0 or rung.name in teaches,
     )
 
 
-def _train_and_predict(
-    rung: Rung, rows: Rows, seed: int, progress: Progress
-) -> tuple["Predictor", np.ndarray, float]:
-    """Train on each part; return the first part's predictor, the held-out rows' probabilities, mean seconds a training.
-
-    The probabilities [held-out rows, C] are in the order of ``rows.held_out``.
-    """
-    examples = rows.examples
-    place = np.full(len(examples), -1)
-    place[rows.held_out] = np.arange(len(rows.held_out))
-    probabilities = np.empty((len(rows.held_out), len(examples.names)))
-    predictors: list[Predictor] = []
-    seconds = []
-    for number, part in enumerate(rows.parts):
-        name = rung.title if len(rows.parts) == 1 else f"{rung.title}, {number + 1} of {len(rows.parts)}"
-        started = time.perf_counter()
-        training = examples.take(part.train)
-        predictor = rung.fit(training, derive(seed, rung.name, number), Prefixed(progress, name))
-        seconds.append(time.perf_counter() - started)
-        texts = [examples.texts[row] for row in part.held_out]
-        probabilities[place[part.held_out]] = predictor.probabilities(texts)
-        predictors = predictors or [predictor]
-    return predictors[0], probabilities, float(np.mean(seconds))
-
-
-def latency(folder: Path, texts: Sequence[str]) -> tuple[float, float]:
-    """Return the median and the 95th percentile of the milliseconds that one text takes, by the saved predictor."""
-    predictor = load_predictor(folder)
+def latency(predictor: Calibrated, texts: Sequence[str]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of the milliseconds that one text takes."""
     chosen = [texts[i] for i in np.linspace(0, len(texts) - 1, min(LATENCY_TEXTS, len(texts))).astype(int)]
     for text in chosen[:3]:
         predictor.probabilities([text])

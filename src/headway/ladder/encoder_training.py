@@ -2,8 +2,11 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +16,17 @@ from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
-from headway.ladder.rungs import Estimate, Workload
+from headway.data.splits import deal, duplicate_groups
+from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
 from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
 from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remembering
-from headway.training.groups import parameter_groups
+from headway.training.checkpoints import Checkpoints
+from headway.training.fresh import freshen
 from headway.training.loop import train
+from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
 
 FEWEST_STEPS = 240
@@ -33,6 +39,7 @@ class FrozenTraining:
     def __init__(self, model: str, device: torch.device) -> None:
         self.encoder = TextEncoder.open(model, device)
         self.embed: Embed = remembering(self.encoder)
+        self._kept: Path | None = None
         self.config = FrozenConfig()
 
     def estimate(self, work: Workload) -> Estimate:
@@ -46,8 +53,12 @@ class FrozenTraining:
         head = 2e-8 * sum(work.training_rows) * features * work.classes
         return Estimate(embedding + head, memory=500_000_000 + 16 * features * len(work.texts))
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> FrozenClassifier:
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> FrozenClassifier:
         """Fit the head; nothing is left to chance."""
+        if scratch is not None and self._kept != scratch.rung:
+            self.embed, self._kept = remembering(self.encoder, scratch.rung / "features"), scratch.rung
         progress.begin("features", len(examples), "texts")
         for start in range(0, len(examples), 256):
             texts = examples.texts[start : start + 256]
@@ -59,37 +70,95 @@ class FrozenTraining:
 
 
 class FineTuning:
-    """Encoder and head trained together, each time from the published weights."""
+    """Encoder and head trained together, each time from the published weights.
 
-    def __init__(self, model: str, device: torch.device) -> None:
+    ``recipe`` are settings that differ from those chosen by the number of rows.
+    """
+
+    def __init__(self, model: str, device: torch.device, recipe: Mapping[str, Any] | None = None) -> None:
         self.model = model
         self.device = device
+        self.recipe = dict(recipe or {})
+        self._estimates: dict[Workload, Estimate] = {}
 
     def estimate(self, work: Workload) -> Estimate:
-        """Time one epoch over a sample of the texts, the first step left out."""
+        """Time one epoch over a sample of the texts, the first step left out; once for the same work."""
+        if work not in self._estimates:
+            self._estimates[work] = self._timed(work)
+        return self._estimates[work]
+
+    def _timed(self, work: Workload) -> Estimate:
         texts = _sample(work.texts)
         encoder = TextEncoder.open(self.model, self.device)
-        settings = replace(settings_for(len(texts)), epochs=2)
+        settings = replace(
+            settings_for(len(texts)), epochs=2, batch_size=self.settings(len(texts)).batch_size
+        )
         times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
         fine_tune(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
-            settings = settings_for(rows)
-            steps += settings.epochs * math.ceil(rows / settings.batch_size)
+            settings = self.settings(rows)
+            steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return Estimate(per_step * steps, memory=16 * parameters + 1_500_000_000)
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> FineTunedClassifier:
-        """Train on the examples; a pure function of examples and seed on one machine."""
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> FineTunedClassifier:
+        """Train on the examples; a pure function of examples and seed on one machine.
+
+        Of several trainings the one with the best score on a tenth of the rows, kept from all of them, is returned.
+        """
+        settings = self.settings(len(examples))
+        kept_from = None
+        if settings.chooses:
+            folds = deal(examples.labels, duplicate_groups(examples.texts), derive(seed, "kept rows"), 10)
+            examples, kept_from = (
+                examples.take(np.flatnonzero(folds)),
+                examples.take(np.flatnonzero(folds == 0)),
+            )
+        best: tuple[float, FineTunedClassifier] | None = None
+        for number in range(settings.seeds):
+            own = derive(seed, "restart", number) if number else seed
+            found = self._train(examples, kept_from, settings, own, progress, scratch)
+            score = 0.0 if kept_from is None else score_on(found.model, found.encoder, kept_from)
+            if best is None or score > best[0]:
+                best = score, found
+        assert best is not None
+        return best[1]
+
+    def settings(self, rows: int) -> TrainingSettings:
+        """Return the recipe for a number of training rows."""
+        return replace(settings_for(rows), **self.recipe)
+
+    def _train(
+        self,
+        examples: Examples,
+        kept_from: Examples | None,
+        settings: TrainingSettings,
+        seed: int,
+        progress: Progress,
+        scratch: Scratch | None,
+    ) -> FineTunedClassifier:
         encoder = TextEncoder.open(self.model, self.device)
+        freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
-        settings = settings_for(len(examples))
-        fine_tune(model, encoder, examples.texts, examples.labels, settings, seed, progress)
-        return FineTunedClassifier(
-            examples.names, encoder, model, settings.to_dict() | encoder.settings | {"seed": seed}
+        checkpoints = checkpoints_in(scratch, settings, encoder, seed, len(examples))
+        fine_tune(
+            model, encoder, examples.texts, examples.labels, settings, seed, progress, checkpoints, kept_from
         )
+        chosen = settings.to_dict() | encoder.settings | {"seed": seed}
+        return FineTunedClassifier(examples.names, encoder, model, chosen)
+
+
+def score_on(model: Classifier, encoder: TextEncoder, examples: Examples) -> float:
+    """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts."""
+    probabilities = classification.probabilities(model, encoder, examples.texts)
+    right = probabilities.argmax(axis=1) == examples.labels
+    sure = np.log(np.maximum(probabilities[np.arange(len(right)), examples.labels], 1e-30)).mean()  # -69 to 0
+    return float((right.sum() + 1e-2 * sure) / len(right))
 
 
 def settings_for(rows: int) -> TrainingSettings:
@@ -112,8 +181,10 @@ def fine_tune(
     settings: TrainingSettings,
     seed: int,
     progress: Progress,
+    checkpoints: Checkpoints | None = None,
+    kept_from: Examples | None = None,
 ) -> None:
-    """Train all weights of a model in place, on batches of texts of near-equal length."""
+    """Train a model in place on batches of texts of near-equal length; ``kept_from`` are examples to choose by."""
     ids = encoder.tokenize(texts)
     lengths = [len(row) for row in ids]
 
@@ -128,9 +199,30 @@ def fine_tune(
         with encoder.arithmetic.forward():
             return classification.loss(model, batch)
 
-    groups = parameter_groups(model.backbone.parameters(), model.head.parameters(), settings)
+    score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
+    groups, companions = compose(model, settings, score)
     with encoder.arithmetic.training():
-        train(model, groups, loss, epoch_batches, settings, seed, progress)
+        train(
+            model,
+            groups,
+            loss,
+            epoch_batches,
+            settings,
+            seed,
+            progress,
+            companions=companions,
+            checkpoints=checkpoints,
+        )
+
+
+def checkpoints_in(
+    scratch: Scratch | None, settings: TrainingSettings, encoder: TextEncoder, seed: int, rows: int
+) -> Checkpoints | None:
+    """Return where a training keeps its state, if it is to keep any."""
+    if scratch is None:
+        return None
+    identity = settings.to_dict() | encoder.settings | {"seed": seed, "rows": rows}
+    return Checkpoints(scratch.training / f"checkpoints-{seed}", identity)
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ from headway.bundle.record import DataFacts, LabelFacts
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
 from headway.data.checks import Checked, check_examples, check_test
-from headway.data.columns import Columns, choose_columns
+from headway.data.columns import Columns, choose_columns, choose_text
+from headway.data.corpus import read_corpus
 from headway.data.examples import Examples
 from headway.data.readers import read_table
 from headway.data.splits import duplicate_groups, stratified_sample
@@ -60,6 +61,19 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
         progress.say(f"  {note}")
     progress.say(f"  {rows.words}")
     return rows, _facts(intake, table, columns, checked, rows, notes, +dropped, test_source)
+
+
+def read_unlabelled(path: Path, known: str) -> list[str]:
+    """Read texts without labels: the lines of a .txt file, or a column of a table (``known``, if it has that).
+
+    Empty ones are left out. Raises DataError, UsageError.
+    """
+    if path.suffix == ".txt":
+        texts: list[str | None] = [line for document in read_corpus(path).documents for line in document]
+    else:
+        table = read_table(path)
+        texts = table.texts(choose_text(table, known=known))
+    return [text for text in texts if text and text.strip()]
 
 
 def _at_most(examples: Examples, intake: Intake, notes: list[str]) -> Examples:

@@ -1,19 +1,41 @@
 """The plan: what depends on the user, the machine or the clock, decided once and written before the first step."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
-from headway.core.errors import UsageError
-from headway.core.files import write_json
+from headway.core.device import available_memory
+from headway.core.errors import HeadwayError, RunError, UsageError
+from headway.core.files import human_bytes, read_json, write_json
+from headway.core.progress import Progress
+from headway.core.times import human_seconds
+from headway.ladder.rows import Rows
+from headway.ladder.rungs import Rung, Workload
 
 PLAN_FILE = "plan.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Whether a rung is tried in this run, and what it was estimated to take."""
+
+    rung: str
+    tried: bool
+    reason: str | None = None  # why not
+    failed: bool = False  # the estimate itself came to an error, which is the reason
+    seconds: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that the bytes of a run depend on beside the data and the code."""
 
+    options: dict[str, Any]  # what the user asked for, by the names of `api.fit`
+    command: str = ""  # the same as a command line
     seed: int
     metric: str
     metric_why: str
@@ -21,21 +43,106 @@ class Plan:
     budget_seconds: float
     rungs: tuple[str, ...] | None  # None: those whose estimates fit the budget
     refit: bool
-    device: str
-    threads: int
     split: str
-    data_sha256: str | None
+    hashes: dict[str, str]  # of the user's files, of the rows made of them, and of a model's folder
+    machine: dict[str, str]  # processor, threads, device
     versions: dict[str, str]
+    decisions: tuple[Decision, ...] = ()
+    format: int = FORMAT
 
     def save(self, folder: Path) -> None:
         """Write ``plan.json``."""
         write_json(folder / PLAN_FILE, asdict(self))
 
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read ``plan.json``; raises RunError when it is missing, damaged or of another version."""
+        path = folder / PLAN_FILE
+        stored = read_json(path)
+        if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+            found = stored.get("format") if isinstance(stored, dict) else None
+            raise RunError(f"has format {found}, this version reads {FORMAT}", where=str(path))
+        try:
+            decisions = tuple(Decision(**values) for values in stored.pop("decisions"))
+            rungs = stored.pop("rungs")
+            return cls(**stored, decisions=decisions, rungs=None if rungs is None else tuple(rungs))
+        except (KeyError, TypeError) as error:
+            raise RunError(f"is damaged: {error}", where=str(path), remedy="Make the run again.") from error
+
+    def require_same_data(self, hashes: Mapping[str, str], folder: Path) -> None:
+        """Raise RunError when the data or the model's folder have changed since the run began."""
+        changed = [what for what, found in hashes.items() if self.hashes.get(what) != found]
+        if changed:
+            raise RunError(
+                f"{', '.join(changed)} changed since this run began",
+                where=str(folder),
+                remedy="Put back what was there, or make a new run.",
+            )
+
+    def differences(self, machine: Mapping[str, str], versions: Mapping[str, str]) -> list[str]:
+        """Say what of this machine and its software is not as it was when the run began."""
+        pairs = (
+            (then, now, name)
+            for then_all, now_all in ((self.machine, machine), (self.versions, versions))
+            for name, then, now in ((name, then, now_all.get(name)) for name, then in then_all.items())
+        )
+        return [f"{name} was {then}, is {now}" for then, now, name in pairs if then != now]
+
+
+def decide(
+    rows: Rows,
+    rungs: Sequence[Rung],
+    plan: Plan,
+    missing: Mapping[str, str],
+    progress: Progress,
+) -> tuple[Decision, ...]:
+    """Estimate each rung and choose those that are tried, cheapest first, before anything is trained.
+
+    ``missing`` names weights that are not here, and why. A rung is not tried when its weights are missing, when it
+    needs more memory than is free, or, unless the plan names it, when its estimate exceeds what those before it leave
+    of the budget.
+    """
+    trainings = [*(len(part.train) for part in rows.parts), *([len(rows.examples)] if plan.refit else [])]
+    work = Workload(rows.examples.texts, len(rows.examples.names), tuple(trainings), len(rows.held_out))
+    left = plan.budget_seconds
+    decisions = []
+    for rung in rungs:
+        decision = _decide(rung, work, None if plan.rungs is not None else left, missing)
+        if decision.tried and decision.seconds is not None:
+            left -= decision.seconds
+            if decision.seconds >= 1:
+                progress.say(
+                    f"  {rung.title}: about {human_seconds(decision.seconds)}"
+                    f", {human_bytes(decision.memory or 0)} of memory"
+                )
+        decisions.append(decision)
+    return tuple(decisions)
+
+
+def _decide(rung: Rung, work: Workload, left: float | None, missing: Mapping[str, str]) -> Decision:
+    lacking = [missing[need] for need in rung.needs if need in missing]
+    if lacking:
+        return Decision(rung=rung.name, tried=False, reason=lacking[0])
+    try:
+        estimate = rung.estimate(work)
+    except HeadwayError as error:
+        return Decision(rung=rung.name, tried=False, failed=True, reason=str(error))
+    reason = None
+    free = available_memory()
+    if estimate.memory > free:
+        reason = f"needs about {human_bytes(estimate.memory)} of memory, {human_bytes(free)} are free"
+    elif left is not None and estimate.seconds > left:
+        reason = (
+            f"would take about {human_seconds(estimate.seconds)}, "
+            f"{human_seconds(max(left, 0.0))} of the budget are left"
+        )
+    return Decision(
+        rung=rung.name, tried=reason is None, reason=reason, seconds=estimate.seconds, memory=estimate.memory
+    )
+
 
 def choose_rungs(asked: str | Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:
     """Read ``--rungs``: None, "all", "a,b" or a sequence; raises UsageError on an unknown name."""
-    import difflib
-
     if asked is None:
         return None
     names = [name.strip() for name in asked.split(",")] if isinstance(asked, str) else list(asked)

@@ -1,10 +1,10 @@
 """The rungs of the ladder for texts and labels, cheapest first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headway.core.device import choose_device
 from headway.core.errors import UsageError
@@ -13,12 +13,15 @@ from headway.data.examples import Examples
 from headway.weights import catalog
 
 if TYPE_CHECKING:
+    from headway.ladder.distillation import Distillation
     from headway.ladder.encoder_training import FineTuning, FrozenTraining
     from headway.models.base import Predictor
 
 # Below this many rows an n-gram seen once helps, above it only costs: 3-fold cross-validation on training rows
 # of trec (5,452 and 500 rows), sst2 (2,000, two samples) and sms_spam.
 FEW_ROWS = 3000
+
+TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Estimate:
     memory: int
 
 
+@dataclass(frozen=True)
+class Scratch:
+    """Folders of an unfinished run, in which a rung may keep what it would need again after a kill."""
+
+    rung: Path  # shared by the rung's trainings, one after the other
+    training: Path  # of this training alone
+    teacher: Path | None = None  # the predictor of the rung that teaches it, trained on the same rows
+
+
 class Rung(Protocol):
     """One step of the ladder: an estimate, and a training that yields a predictor."""
 
@@ -49,8 +61,10 @@ class Rung(Protocol):
     def estimate(self, work: Workload) -> Estimate:
         """Return what the workload would cost."""
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
-        """Train on the examples; a pure function of examples and seed."""
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
+        """Train on the examples; a pure function of examples and seed, also where it goes on from ``scratch``."""
 
 
 class MajorityRung:
@@ -64,7 +78,9 @@ class MajorityRung:
         """Return next to nothing."""
         return Estimate(seconds=0.01, memory=0)
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
         """Count the classes."""
         from headway.models.majority import Majority
 
@@ -86,7 +102,9 @@ class NgramRung:
         seconds = 1.0 + per_row * sum(work.training_rows) + 6e-6 * characters * work.predicted_rows
         return Estimate(seconds, memory=int(60 * characters * len(work.texts)) + 200_000_000)
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
         """Fit vocabulary and classifiers."""
         from headway.models.bag import Bag, BagConfig
 
@@ -95,47 +113,107 @@ class NgramRung:
 
 
 class EncoderRung:
-    """A rung on a pretrained encoder; torch and the weights are loaded when it is first estimated or trained."""
+    """A rung on a pretrained encoder; torch and the weights are loaded when it is first estimated or trained.
 
-    def __init__(self, name: str, title: str, training: str, model: str, device: str | None) -> None:
+    ``options`` are given to the training: a recipe.
+    """
+
+    def __init__(
+        self, name: str, title: str, training: str, model: str, device: str | None, **options: Any
+    ) -> None:
         self.name = name
         self.title = title
         self.needs: tuple[str, ...] = (model,) if model in catalog.CATALOG else ()
         self._model = model
         self._class = training  # in ladder.encoder_training
         self._device = device
+        self._options = options
 
     @cached_property
-    def _training(self) -> "FrozenTraining | FineTuning":
+    def training(self) -> "FrozenTraining | FineTuning":
+        """What does the work."""
         from headway.ladder import encoder_training
 
         training: FrozenTraining | FineTuning
-        training = getattr(encoder_training, self._class)(self._model, choose_device(self._device))
+        kind = getattr(encoder_training, self._class)
+        training = kind(self._model, choose_device(self._device), **self._options)
         return training
 
     def estimate(self, work: Workload) -> Estimate:
         """Time a sample."""
+        return self.training.estimate(work)
+
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
+        """Train on the examples."""
+        return self.training.fit(examples, seed, progress, scratch)
+
+
+class DistilledRung:
+    """A small student of the fine-tuned encoder: cheaper to use than its teacher, though trained after it."""
+
+    name = "distilled"
+    title = "Distilled encoder"
+
+    def __init__(self, teacher: EncoderRung, student: str | int | None, unlabelled: Sequence[str]) -> None:
+        own = (student,) if isinstance(student, str) and student in catalog.CATALOG else ()
+        self.needs: tuple[str, ...] = teacher.needs + own
+        self._teacher = teacher
+        self._student = student
+        self._unlabelled = unlabelled
+
+    @cached_property
+    def _training(self) -> "Distillation":
+        from headway.ladder.distillation import Distillation
+        from headway.ladder.encoder_training import FineTuning
+
+        teaching = self._teacher.training
+        assert isinstance(teaching, FineTuning)
+        return Distillation(teaching, self._student, self._unlabelled)
+
+    def estimate(self, work: Workload) -> Estimate:
+        """Go by the teacher's estimate."""
         return self._training.estimate(work)
 
-    def fit(self, examples: Examples, seed: int, progress: Progress) -> "Predictor":
-        """Train on the examples."""
-        return self._training.fit(examples, seed, progress)
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
+        """Teach a student on the examples and the texts without labels."""
+        return self._training.fit(examples, seed, progress, scratch)
 
 
-def text_rungs(device: str | None, model: str = "minilm") -> list[Rung]:
+def text_rungs(
+    device: str | None,
+    model: str = "minilm",
+    *,
+    student: str | int | None = None,
+    unlabelled: Sequence[str] = (),
+    recipe: Mapping[str, Any] | None = None,
+) -> list[Rung]:
     """Return the ladder for texts, cheapest first; its encoder is one of the zoo, or a folder's.
 
-    Raises UsageError when ``model`` is neither.
+    ``student`` is how many layers the distilled rung's student has (half of the teacher's when left out), or a model
+    as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``recipe`` holds what of the training's
+    settings is not to be chosen by the rows. Raises UsageError on an unknown model.
     """
-    if model not in catalog.CATALOG and not Path(model).is_dir():
-        raise UsageError(
-            f"{model!r} is neither a model of the zoo nor a folder",
-            where="--model",
-            remedy=f"Known models: {', '.join(sorted(catalog.CATALOG))}.",
-        )
+    _require_model(model, "--model")
+    if isinstance(student, str):
+        _require_model(student, "--student")
+    finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
     return [
         MajorityRung(),
         NgramRung(),
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
-        EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device),
+        DistilledRung(finetuned, student, unlabelled),
+        finetuned,
     ]
+
+
+def _require_model(name: str, option: str) -> None:
+    if name not in catalog.CATALOG and not Path(name).is_dir():
+        raise UsageError(
+            f"{name!r} is neither a model of the zoo nor a folder",
+            where=option,
+            remedy=f"Known models: {', '.join(sorted(catalog.CATALOG))}.",
+        )

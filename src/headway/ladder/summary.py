@@ -7,8 +7,9 @@ import numpy as np
 
 from headway.bundle.predictors import log_probabilities
 from headway.bundle.record import ClassScore, ErrorExample, RungRecord
-from headway.ladder.climb import Ascent, Measured, Step
+from headway.ladder.climb import Ascent, Step
 from headway.ladder.comparison import Comparison, compare
+from headway.ladder.measured import Measured
 from headway.ladder.rows import Rows
 from headway.metrics.calibration import expected_calibration_error, tempered
 from headway.metrics.classification import confusion, per_class

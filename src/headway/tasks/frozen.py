@@ -5,6 +5,8 @@ what the encoder was trained for, those below it hold more of what other tasks n
 Liu et al. 2019, arXiv:1903.08855). They are scaled to mean 0 and deviation 1, then multinomial logistic regression.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,14 +155,32 @@ class FrozenClassifier:
         return cls(tuple(stored["labels"]), encoder, head, FrozenConfig.from_dict(stored["config"]))
 
 
-def remembering(encoder: TextEncoder) -> Embed:
-    """Return an ``embed`` that computes each text's features once, for a climb that needs them again and again."""
+def remembering(encoder: TextEncoder, folder: Path | None = None) -> Embed:
+    """Return an ``embed`` that computes each text's features once, for a climb that needs them again and again.
+
+    With a folder each call's new features are kept there too, and those that it holds are not computed again.
+    """
     known: dict[tuple[str, int], np.ndarray] = {}
 
     def embed(texts: Sequence[str], depths: int) -> np.ndarray:
         new = [text for text in dict.fromkeys(texts) if (text, depths) not in known]
-        for text, row in zip(new, encoder.layer_means(new, depths), strict=True):
-            known[text, depths] = row
+        if new:
+            for text, row in zip(new, _features(encoder, new, depths, folder), strict=True):
+                known[text, depths] = row
         return np.stack([known[text, depths] for text in texts]) if texts else encoder.layer_means([], depths)
 
     return embed
+
+
+def _features(encoder: TextEncoder, texts: list[str], depths: int, folder: Path | None) -> np.ndarray:
+    """Read the features of just these texts from the folder, or compute them and keep them there.
+
+    Which texts share a batch decides the last bits of their features: so a file holds what one call computed.
+    """
+    if folder is None:
+        return encoder.layer_means(texts, depths)
+    name = hashlib.sha256(json.dumps([texts, depths]).encode()).hexdigest()
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        save_arrays(path, {"features": encoder.layer_means(texts, depths)})
+    return load_arrays(path)["features"]

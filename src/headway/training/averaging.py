@@ -1,4 +1,4 @@
-"""Checkpoint averaging: the mean of a training's last states is better than the last one (Vaswani et al. 2017, 6.1)."""
+"""Averages of the weights: of a training's last states (Vaswani et al. 2017, 6.1), over its steps or last epochs."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from headway.core.errors import UsageError
+from headway.training.companions import Companion
 
 
 def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -46,3 +47,70 @@ class LastStates:
     def mean(self) -> dict[str, Tensor]:
         """Return the mean of the states that were copied last, ready for `load_state_dict`."""
         return mean_state(list(self._states))
+
+
+class RunningMean(Companion):
+    """A mean of the weights, which takes their place when the training is done. What is no floating number is the
+    last state's.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._mean: dict[str, Tensor] = {}
+        self._seen = 0
+
+    def take(self, share: float) -> None:
+        """Move the mean towards the weights as they are now by this share; the first state is taken whole."""
+        with torch.no_grad():
+            for name, tensor in self._model.state_dict().items():
+                if not tensor.is_floating_point():
+                    continue
+                if not self._seen:
+                    self._mean[name] = tensor.clone()
+                else:
+                    self._mean[name].lerp_(tensor, share)
+        self._seen += 1
+
+    def after_training(self) -> None:
+        """Put the mean into the model."""
+        if self._seen:
+            self._model.load_state_dict(self._mean, strict=False)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the mean and how many states are in it."""
+        return {"seen": torch.tensor(self._seen), **{f"mean.{name}": t for name, t in self._mean.items()}}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self._seen = int(state["seen"].item())
+        means = {name: tensor for name, tensor in state.items() if name.startswith("mean.")}
+        device = next(self._model.parameters()).device
+        self._mean = {name.removeprefix("mean."): tensor.to(device) for name, tensor in means.items()}
+
+
+class ExponentialMean(RunningMean):
+    """EMA: after each step the mean moves by 1 - decay (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), where early
+    on decay is at most (1 + n) / (10 + n) after n steps, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+        super().__init__(model)
+        self.decay = decay
+
+    def after_step(self, step: int) -> None:
+        """Take the step in."""
+        self.take(1 - min(self.decay, (1 + step) / (10 + step)))
+
+
+class StochasticMean(RunningMean):
+    """SWA: the plain mean of the weights after each of the last epochs (Izmailov et al. 2018, algorithm 1)."""
+
+    def __init__(self, model: nn.Module, first: int) -> None:
+        super().__init__(model)
+        self.first = first  # the first epoch that counts
+
+    def after_epoch(self, epoch: int) -> bool:
+        """Take the epoch in."""
+        if epoch >= self.first:
+            self.take(1 / (self._seen + 1))
+        return False

@@ -1,6 +1,11 @@
 """What goes along with a training: it looks at each step or epoch, may end the training, and has a state of its own."""
 
-from torch import Tensor
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from headway.models.base import LayerGroup
 
 
 class Companion:
@@ -16,9 +21,77 @@ class Companion:
         """Look at the model after an epoch; return True to end the training here."""
         return False
 
+    def after_training(self) -> None:
+        """Leave the model as it is to be used."""
+
     def state(self) -> dict[str, Tensor]:
         """Return what must be kept to go on after a kill."""
         return {}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take back what `state` gave."""
+
+
+class Thaw(Companion):
+    """Gradual thawing: the top ``an_epoch`` layer groups learn in the first epoch, as many more in each one after
+    (Howard & Ruder 2018, section 3.3); the lowest ``frozen`` groups never do.
+    """
+
+    def __init__(self, groups: Sequence[LayerGroup], an_epoch: int, frozen: int = 0) -> None:
+        self.groups = list(groups)
+        self.an_epoch = an_epoch or len(self.groups)
+        self.frozen = frozen
+
+    def before_epoch(self, epoch: int) -> None:
+        """Let the groups of this epoch learn, and no others."""
+        lowest = max(self.frozen, len(self.groups) - (epoch + 1) * self.an_epoch)
+        for place, group in enumerate(self.groups):
+            for parameter in group.parameters:
+                parameter.requires_grad_(place >= lowest)
+
+    def after_training(self) -> None:
+        """Leave no parameter frozen."""
+        for group in self.groups:
+            for parameter in group.parameters:
+                parameter.requires_grad_(True)
+
+
+class EarlyStop(Companion):
+    """Keeps the weights of the epoch with the best score on rows kept from training, and ends the training when
+    ``patience`` epochs brought none better (Prechelt 1998); with a patience of 0 it only keeps the best.
+    """
+
+    def __init__(self, model: nn.Module, score: Callable[[], float], patience: int) -> None:
+        self.model = model
+        self.score = score
+        self.patience = patience
+        self.best = -float("inf")
+        self.waited = 0
+        self.kept: dict[str, Tensor] = {}
+
+    def after_epoch(self, epoch: int) -> bool:
+        """Score the model and decide."""
+        found = self.score()
+        self.model.train()
+        if found > self.best:
+            self.best, self.waited = found, 0
+            self.kept = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        else:
+            self.waited += 1
+        return 0 < self.patience <= self.waited
+
+    def after_training(self) -> None:
+        """Put the best epoch's weights back."""
+        self.model.load_state_dict(self.kept)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the best score, the epochs waited and the best weights."""
+        figures = torch.tensor([self.best, float(self.waited)], dtype=torch.float64)
+        return {"figures": figures, **{f"kept.{name}": tensor for name, tensor in self.kept.items()}}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self.best, self.waited = state["figures"][0].item(), int(state["figures"][1].item())
+        self.kept = {
+            name.removeprefix("kept."): tensor for name, tensor in state.items() if name.startswith("kept.")
+        }

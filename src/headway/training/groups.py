@@ -1,10 +1,12 @@
 """Parameter groups: which parameters share a learning rate and a weight decay."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
 
+from headway.core.errors import UsageError
+from headway.models.base import LayerGroup
 from headway.training.settings import TrainingSettings
 
 
@@ -12,12 +14,44 @@ def parameter_groups(
     backbone: Iterable[nn.Parameter], head: Iterable[nn.Parameter], settings: TrainingSettings
 ) -> list[dict[str, Any]]:
     """Return AdamW's groups: matrices are decayed, vectors (biases, norms) are not; the head has its own rate."""
+    return [
+        *_groups(backbone, settings.learning_rate, settings),
+        *_groups(head, settings.learning_rate * settings.head_factor, settings),
+    ]
+
+
+def layered_groups(
+    backbone: Sequence[LayerGroup], head: Iterable[nn.Parameter], settings: TrainingSettings
+) -> list[dict[str, Any]]:
+    """Return AdamW's groups with a rate for each layer group: the top one has the full rate, each below it
+    ``layer_decay`` times the one above. The lowest ``frozen_groups`` are left out.
+
+    Discriminative rates are a decay of 1 / 2.6 (Howard & Ruder 2018, section 3.1), layer-wise decay one of 0.95 (Sun
+    et al. 2019, section 5.3.2).
+    Raises UsageError when there are not so many groups.
+    """
+    if settings.frozen_groups > len(backbone):
+        raise UsageError(
+            f"the backbone has {len(backbone)} layer groups, found {settings.frozen_groups}",
+            where="frozen_groups",
+            remedy=f"Its groups: {', '.join(group.name for group in backbone)}.",
+        )
+    by_rate: dict[float, list[nn.Parameter]] = {}
+    for below, group in enumerate(reversed(backbone[settings.frozen_groups :])):
+        rate = settings.learning_rate * settings.layer_decay**below
+        by_rate.setdefault(rate, []).extend(group.parameters)
+    groups = [group for rate, parameters in by_rate.items() for group in _groups(parameters, rate, settings)]
+    return groups + _groups(head, settings.learning_rate * settings.head_factor, settings)
+
+
+def _groups(
+    parameters: Iterable[nn.Parameter], rate: float, settings: TrainingSettings
+) -> list[dict[str, Any]]:
+    kept = list(parameters)
     groups = []
-    for parameters, factor in ((list(backbone), 1.0), (list(head), settings.head_factor)):
-        for decayed in (True, False):
-            chosen = [parameter for parameter in parameters if (parameter.ndim > 1) == decayed]
-            if chosen:
-                rate = settings.learning_rate * factor
-                decay = settings.weight_decay if decayed else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+    for decayed in (True, False):
+        chosen = [parameter for parameter in kept if (parameter.ndim > 1) == decayed]
+        if chosen:
+            decay = settings.weight_decay if decayed else 0.0
+            groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
     return groups

@@ -12,7 +12,7 @@ from headway.core.progress import Progress
 from headway.core.seeding import derive
 from headway.training.checkpoints import Checkpoints, Position
 from headway.training.companions import Companion
-from headway.training.schedules import Schedule, warmup_linear
+from headway.training.schedules import SCHEDULES, Schedule
 from headway.training.settings import TrainingSettings
 
 Batch = TypeVar("Batch")
@@ -28,7 +28,7 @@ def train(
     progress: Progress,
     *,
     name: str = "fine-tuning",
-    schedule: Schedule = warmup_linear,
+    schedule: Schedule | None = None,
     after_epoch: Callable[[int], None] | None = None,
     companions: Sequence[Companion] = (),
     checkpoints: Checkpoints | None = None,
@@ -36,14 +36,16 @@ def train(
     """Train ``model`` in place and return the mean loss of the last epoch.
 
     ``epoch_batches(e)`` gives the batches of epoch e, the same number each time; ``name`` is what the work is called.
-    ``schedule`` turns step, steps and ``settings.warmup`` into the factor on the rates. ``after_epoch(e)`` is called
-    when epoch e is done, with the model as it is then; ``companions`` go along and may end the training early.
-    With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of a step is a pure function
-    of (seed, step); torch's own generator is left as it was. Raises TrainingError when the loss is no longer a number.
+    ``schedule`` (the settings' unless given) turns step, steps and ``settings.warmup`` into the factor on the rates.
+    ``after_epoch(e)`` is called when epoch e is done, with the model as it is then; ``companions`` go along and may
+    end the training early. With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of
+    a step is a pure function of (seed, step); torch's own generator is left as it was. Raises TrainingError when the
+    loss is no longer a number.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = torch.optim.AdamW(groups, fused=True)
     rates = [group["lr"] for group in groups]
+    schedule = schedule or SCHEDULES[settings.schedule]
     at = Position()
     if checkpoints is not None:
         at = checkpoints.restore(model, optimizer, companions, progress)
@@ -82,6 +84,8 @@ def train(
             if any(ends):
                 break
             at, total = Position(at.step, epoch + 1), 0.0
+    for companion in companions:
+        companion.after_training()
     model.eval()
     return mean
 

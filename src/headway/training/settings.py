@@ -1,21 +1,64 @@
-"""The recipe of a training: how long, how fast, what is decayed."""
+"""The recipe of a training: how long, how fast, what is trained when, what is kept of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from headway.core.config import Config
+from headway.core.errors import UsageError
+from headway.training.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Config):
-    """AdamW with bias correction (Loshchilov & Hutter 2019), a warm-up and a linear fall, clipped gradients.
+    """AdamW with bias correction (Loshchilov & Hutter 2019), clipped gradients, and what composes with them.
 
-    ``head_factor`` multiplies the rate of the new head's parameters, which start from nothing.
+    The layer groups are the backbone's, from input to output; the head's parameters start from nothing and are always
+    trained. Raises UsageError on a value that has no meaning.
     """
 
     epochs: int
     learning_rate: float
-    head_factor: float = 1.0
+    head_factor: float = 1.0  # on the head's rate
     batch_size: int = 32
+    schedule: str = "warmup_linear"  # a key of schedules.SCHEDULES
     warmup: float = 0.1  # share of the steps
     weight_decay: float = 0.01  # not on biases and norms
     clip: float = 1.0  # of the gradient's Euclidean length over all parameters
+    layer_decay: float = 1.0  # of the rate, from each layer group to the one below it
+    fresh_layers: int = 0  # top layers that start from fresh weights
+    frozen_groups: int = 0  # lowest layer groups that stay as they are
+    thaw: int = 0  # layer groups that are thawed an epoch, from the top; 0: all at once
+    average: str = "none"  # of the weights: "ema" over the steps, "swa" over the last quarter's epochs
+    patience: int = 0  # epochs without a better score on a tenth of the training rows; 0: no early stop
+    seeds: int = 1  # trainings, of which the best on that tenth is kept
+
+    def __post_init__(self) -> None:
+        at_least = {"epochs": 1, "batch_size": 1, "seeds": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                continue
+            least = at_least.get(field.name, 0)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+                raise UsageError(f"must be at least {least}, found {value!r}", where=field.name)
+            if field.type is int and not isinstance(value, int):
+                raise UsageError(f"must be a whole number, found {value!r}", where=field.name)
+        for name, known in (("schedule", tuple(SCHEDULES)), ("average", ("none", "ema", "swa"))):
+            if getattr(self, name) not in known:
+                raise UsageError(
+                    f"unknown {name} {getattr(self, name)!r}",
+                    where=name,
+                    remedy=f"Known: {', '.join(known)}.",
+                )
+        if self.warmup > 1:
+            raise UsageError(f"is a share of the steps, found {self.warmup}", where="warmup")
+        if self.average != "none" and self.patience:
+            raise UsageError(
+                "an average of the weights and the best epoch's cannot both be kept",
+                where="average, patience",
+                remedy="Give one of them.",
+            )
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a tenth of the training rows is kept to choose by."""
+        return self.patience > 0 or self.seeds > 1

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from headway.core.errors import FetchError, ResourceError, RunError, UsageError, WeightsError
+from headway.core.errors import DiskError, FetchError, ResourceError, UsageError, WeightsError
 from headway.core.progress import Progress, Silent
 from headway.weights import cache, catalog, sources
 from headway.weights.catalog import Entry
@@ -192,7 +192,7 @@ def test_too_small_a_disk_stops_before_anything_is_asked(
 
 def test_a_cache_that_cannot_be_written_is_named(cache_home: Path) -> None:
     cache_home.write_text("a file in the way")
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(DiskError, match="cannot be written"):
         cache.fetch(_entry(Fake(CONTENT)))
 
 

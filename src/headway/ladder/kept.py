@@ -1,0 +1,126 @@
+"""What an unfinished run has finished: its folder `unfinished/`, from which a killed run goes on.
+
+    unfinished/lock                       held while a process is at work
+    unfinished/RUNG/shared/               what a rung keeps for all of its trainings
+    unfinished/RUNG/TRAINING/             what one training keeps while it goes on: checkpoints, a teacher's words
+    unfinished/RUNG/TRAINING/finished/    its predictor, what that said of the held-out rows, and how long it took
+    unfinished/RUNG/measured/             the rung's figures
+
+Each `finished` and `measured` appears whole or not at all. The folder is gone when the run is finished.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from headway.bundle.predictors import save_predictor
+from headway.core.files import atomic_folder, disk_errors, exclusive, read_json, sweep, write_json
+from headway.core.progress import Progress
+from headway.core.tensors import load_arrays, save_arrays
+from headway.data.examples import Examples
+from headway.ladder.measured import Measured
+from headway.ladder.rungs import TEACHERS, Rung, Scratch
+
+if TYPE_CHECKING:
+    from headway.models.base import Predictor
+
+NAME = "unfinished"
+_FIGURES, _ARRAYS, _PREDICTOR = "figures.json", "figures.safetensors", "predictor"
+
+
+class Finished(NamedTuple):
+    """One training that is done."""
+
+    predictor: Path | None  # its folder, where it is kept
+    probabilities: np.ndarray  # [held-out rows of the part, C]
+    seconds: float
+
+
+class Kept:
+    """The folder `unfinished/` of a run folder."""
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / NAME
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run for this process alone, and remove what killed writers left half-written.
+
+        Raises RunError when another process is at work in it.
+        """
+        with exclusive(self.folder / "lock"):
+            sweep(self.folder.parent)
+            yield
+
+    def worth_keeping(self) -> bool:
+        """Return whether anything was finished or checkpointed."""
+        return any(path.name != "lock" for path in self.folder.rglob("*") if path.is_file())
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        shutil.rmtree(self.folder)
+
+    def scratch(self, rung: str, training: str) -> Scratch:
+        """Return the folders in which a training may keep its work, and its teacher's predictor if that is here."""
+        own = self.folder / rung
+        teacher = self.folder / TEACHERS.get(rung, rung) / training / "finished" / _PREDICTOR
+        return Scratch(own / "shared", own / training, teacher if teacher.is_dir() else None)
+
+    def train(
+        self,
+        rung: Rung,
+        training: str,
+        examples: Examples,
+        texts: Sequence[str],
+        seed: int,
+        progress: Progress,
+        *,
+        keep: bool,
+    ) -> Finished:
+        """Train a rung and let it predict ``texts``, unless that is done; ``keep``: the predictor too."""
+        scratch = self.scratch(rung.name, training)
+        done = scratch.training / "finished"
+        if not done.is_dir():
+            started = time.perf_counter()
+            predictor = rung.fit(examples, seed, progress, scratch)
+            seconds = time.perf_counter() - started
+            self._finish(done, predictor, predictor.probabilities(texts), seconds, keep=keep)
+        with disk_errors(scratch.training):
+            for path in scratch.training.iterdir():
+                if path != done:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        saved = done / _PREDICTOR
+        figures = read_json(done / _FIGURES)
+        probabilities = load_arrays(done / _ARRAYS)["probabilities"]
+        return Finished(saved if saved.is_dir() else None, probabilities, figures["seconds"])
+
+    def _finish(
+        self, done: Path, predictor: "Predictor", probabilities: np.ndarray, seconds: float, *, keep: bool
+    ) -> None:
+        with atomic_folder(done) as target:
+            if keep:
+                (target / _PREDICTOR).mkdir()
+                save_predictor(predictor, target / _PREDICTOR)
+            save_arrays(target / _ARRAYS, {"probabilities": probabilities})
+            write_json(target / _FIGURES, {"seconds": seconds})
+
+    def measured(self, rung: str) -> Measured | None:
+        """Return a rung's figures, if it was measured before."""
+        folder = self.folder / rung / "measured"
+        if not folder.is_dir():
+            return None
+        probabilities = load_arrays(folder / _ARRAYS)["probabilities"]
+        return Measured(probabilities=probabilities, **read_json(folder / _FIGURES))
+
+    def keep_measured(self, rung: str, measured: Measured) -> None:
+        """Keep a rung's figures."""
+        figures: dict[str, Any] = asdict(measured)
+        with atomic_folder(self.folder / rung / "measured") as target:
+            save_arrays(target / _ARRAYS, {"probabilities": figures.pop("probabilities")})
+            write_json(target / _FIGURES, figures)

@@ -1,0 +1,218 @@
+"""From what the user asks for to what a climb needs: rows, rungs and plan, for a new run or a resumed one."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from headway.bundle.record import DataFacts
+from headway.core import device as machine
+from headway.core.errors import RunError, UsageError
+from headway.core.files import sha256_file
+from headway.core.progress import Progress
+from headway.core.times import parse_seconds
+from headway.core.versions import installed_versions
+from headway.data.splits import same_text
+from headway.ladder.comparison import choose_metric
+from headway.ladder.intake import Intake, read_unlabelled, take_in
+from headway.ladder.plan import Plan, choose_rungs
+from headway.ladder.rows import Rows
+from headway.ladder.rungs import Rung, text_rungs
+from headway.training.settings import TrainingSettings
+from headway.weights import catalog
+from headway.weights.cache import cache_folder
+
+METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user asks for, by the names of `api.fit`; the bytes of a run follow from these and its data."""
+
+    data: Any  # a path or a data frame
+    test: Any | None
+    text: str | None
+    label: str | None
+    model: str
+    student: str | int | None
+    unlabelled: str | None
+    recipe: Mapping[str, Any] | None
+    metric: str | None
+    rungs: str | tuple[str, ...] | None
+    budget: str | float
+    tolerance: float
+    seed: int
+    refit: bool
+    device: str | None
+    max_rows: int
+    drop_limit: float
+    drop_rare: bool
+
+    def check(self) -> None:
+        """Raise UsageError on what is wrong whatever the data are."""
+        if self.tolerance < 0:
+            raise UsageError(f"must be 0 or more points, not {self.tolerance}", where="--tolerance")
+        if self.metric is not None and self.metric.lower() not in METRIC_NAMES:
+            raise UsageError(
+                f"unknown metric {self.metric!r}", where="--metric", remedy="Known: accuracy, macro-f1."
+            )
+        if self.device is not None:
+            machine.choose_device(self.device)
+        if self.recipe:
+            TrainingSettings.from_dict({"epochs": 1, "learning_rate": 1.0, **self.recipe})
+        parse_seconds(self.budget)
+        choose_rungs(self.rungs, [rung.name for rung in self._ladder(())])
+
+    def stored(self) -> dict[str, Any]:
+        """Return plain values for the plan: files by their whole paths, data frames as None."""
+        values = dict(vars(self))
+        for name in ("data", "test"):
+            given = values[name]
+            values[name] = str(Path(given).absolute()) if isinstance(given, str | Path) else None
+        for name in ("model", "student", "unlabelled"):
+            if isinstance(values[name], str) and Path(values[name]).exists():
+                values[name] = str(Path(values[name]).absolute())
+        return values
+
+    @classmethod
+    def restored(cls, plan: Plan, data: Any | None, test: Any | None) -> Self:
+        """Return the options of a run that goes on; data frames have to be given again. Raises UsageError."""
+        values = dict(plan.options)
+        values["data"] = data if values["data"] is None else values["data"]
+        if values["data"] is None:
+            raise UsageError(
+                "the run was made from a data frame", where="data", remedy="Give the same data frame again."
+            )
+        values["test"] = test if values["test"] is None else values["test"]
+        return cls(**values)
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hashes of the user's files, and of a model that is a folder."""
+        files = {"the data": self.data, "the test file": self.test, "the unlabelled texts": self.unlabelled}
+        found = {
+            what: sha256_file(Path(path))
+            for what, path in files.items()
+            if isinstance(path, str | Path) and Path(path).is_file()
+        }
+        for what, name in (("the model", self.model), ("the student", self.student)):
+            if isinstance(name, str) and name not in catalog.CATALOG and Path(name).is_dir():
+                found[what] = _hash_folder(Path(name))
+        return found
+
+    def prepare(self, progress: Progress) -> "Prepared":
+        """Read the data and put the plan up, without its decisions. Raises DataError, UsageError, ResourceError."""
+        intake = Intake(
+            data=self.data,
+            test=self.test,
+            text=self.text,
+            label=self.label,
+            drop_limit=self.drop_limit / 100,
+            drop_rare=self.drop_rare,
+            max_rows=self.max_rows,
+            seed=self.seed,
+        )
+        hashes = self.hashes()
+        rows, facts = take_in(intake, progress)
+        unlabelled = self._unlabelled(rows, facts, progress)
+        ladder = self._ladder(unlabelled)
+        asked = choose_rungs(self.rungs, [rung.name for rung in ladder])
+        metric, why = choose_metric(
+            facts.labels, None if self.metric is None else METRIC_NAMES[self.metric.lower()]
+        )
+        progress.say(f"  {why}")
+        plan = Plan(
+            options=self.stored(),
+            seed=self.seed,
+            metric=metric,
+            metric_why=why,
+            tolerance=self.tolerance / 100,
+            budget_seconds=parse_seconds(self.budget),
+            rungs=asked,
+            refit=self.refit,
+            split=rows.words,
+            hashes=hashes | {"the rows": _hash_rows(rows)},
+            machine=machine_facts(self.device),
+            versions=installed_versions(),
+        )
+        chosen = [rung for rung in ladder if asked is None or rung.name in asked]
+        return Prepared(rows, facts, chosen, plan)
+
+    def _ladder(self, unlabelled: Sequence[str]) -> list[Rung]:
+        return text_rungs(
+            self.device, self.model, student=self.student, unlabelled=unlabelled, recipe=self.recipe
+        )
+
+    def _unlabelled(self, rows: Rows, facts: DataFacts, progress: Progress) -> tuple[str, ...]:
+        """Read the texts without labels; those that stand among the rows are left out, so that no held-out row
+        is learned from.
+        """
+        if self.unlabelled is None:
+            return ()
+        texts = read_unlabelled(Path(self.unlabelled), facts.text_column)
+        known = {same_text(text) for text in rows.examples.texts}
+        fresh = tuple(text for text in dict.fromkeys(texts) if same_text(text) not in known)
+        progress.say(
+            f"  {Path(self.unlabelled).name}: {len(fresh):,} texts without labels; "
+            f"{len(texts) - len(fresh):,} left out that stand in the data or twice"
+        )
+        return fresh
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before its first step."""
+
+    rows: Rows
+    facts: DataFacts
+    rungs: list[Rung]
+    plan: Plan
+
+
+def machine_facts(device: str | None) -> dict[str, str]:
+    """Return what the bytes of a run depend on in this machine; the device itself once torch is loaded."""
+    threads = os.environ.get("OMP_NUM_THREADS") or str(machine.cores())
+    facts = {"processor": machine.processor(), "threads": threads, "device": device or "fastest"}
+    if "torch" in sys.modules:
+        from headway.core.arithmetic import FILE, decide
+
+        chosen = machine.choose_device(device)
+        facts |= {"torch device": str(chosen), "arithmetic": str(decide(chosen, cache_folder() / FILE))}
+    return facts
+
+
+def require_same_machine(plan: Plan, device: str | None, allow_inexact: bool, progress: Progress) -> None:
+    """Raise RunError where this machine or its software differ from the run's, unless that is allowed."""
+    if "torch device" in plan.machine:
+        import torch  # noqa: F401  # so that the device is known
+    differences = plan.differences(machine_facts(device), installed_versions())
+    if not differences:
+        return
+    if not allow_inexact:
+        raise RunError(
+            f"other circumstances than when the run began: {'; '.join(differences)}",
+            where="--resume",
+            remedy="Go on where it began, or give --allow-inexact: the last digits may then differ.",
+        )
+    progress.say(f"  not exactly as it would have been: {'; '.join(differences)}")
+
+
+def _hash_rows(rows: Rows) -> str:
+    digest = hashlib.sha256()
+    for text in rows.examples.texts:
+        digest.update(json.dumps(text).encode() + b"\n")
+    digest.update(json.dumps(rows.examples.names).encode())
+    digest.update(rows.examples.labels.tobytes())
+    for part in rows.parts:
+        digest.update(part.train.tobytes() + b"/" + part.held_out.tobytes())
+    return digest.hexdigest()
+
+
+def _hash_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""Distillation: a student learns what a teacher says of each text (Hinton et al. 2015; Sanh et al. 2019).
+
+The teacher speaks once: its logits, and the vectors that its head reads, are computed for all texts and kept. A text
+without a label teaches by them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from headway.blocks.ragged import Tokens
+from headway.core.config import Config
+from headway.core.progress import Progress
+from headway.core.tensors import load_arrays, save_arrays
+from headway.models.base import Backbone
+from headway.models.heads import Classifier
+from headway.tasks.encoder import TextEncoder
+
+UNLABELLED = -100  # in the place of a target
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationConfig(Config):
+    """How the three losses are weighed: soft targets, labels, and the direction of the vectors."""
+
+    temperature: float = 2.0
+    soft: float = 1.0
+    hard: float = 0.5
+    cosine: float = 1.0  # left out where student and teacher differ in width
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What a teacher says of R texts: logits [R, C], and the vectors that its head reads [R, D]."""
+
+    logits: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def of(
+        cls, model: Classifier, encoder: TextEncoder, texts: Sequence[str], progress: Progress
+    ) -> Knowledge:
+        """Ask the teacher, in evaluation mode, once a text."""
+        backbone = cast("Backbone", model.backbone)
+        logits = np.empty((len(texts), model.head.classifier.out_features), np.float32)
+        vectors = np.empty((len(texts), backbone.num_features), np.float32)
+        progress.begin("teacher", len(texts), "texts")
+        model.eval()
+        with torch.inference_mode():
+            for rows, packed in encoder.batches(texts):
+                found = backbone.summarize(packed)
+                vectors[rows] = found.float().cpu().numpy()
+                logits[rows] = model.head(found).float().cpu().numpy()
+                progress.advance(len(rows))
+        return cls(logits, vectors)
+
+    def save(self, path: Path) -> None:
+        """Write it as safetensors."""
+        save_arrays(path, vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> Knowledge:
+        """Read what ``save`` wrote."""
+        return cls(**load_arrays(path))
+
+
+class Batch(NamedTuple):
+    """B texts, their targets [B] (or UNLABELLED), and what the teacher says of them: [B, C] and [B, D]."""
+
+    texts: Tokens
+    targets: Tensor
+    logits: Tensor
+    vectors: Tensor
+
+
+def batch(
+    encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray, known: Knowledge, rows: np.ndarray
+) -> Batch:
+    """Pack the token ids of the texts at ``rows`` with their targets and the teacher's words."""
+    arrays = (np.asarray(targets, np.int64), known.logits[rows], known.vectors[rows])
+    return Batch(encoder.pack(ids), *(torch.from_numpy(array).to(encoder.device) for array in arrays))
+
+
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return T^2 KL(softmax(teacher / T) || softmax(student / T)), the mean over rows of logits [B, C].
+
+    T squared keeps the gradient's size whatever the temperature (Hinton et al. 2015, section 2).
+    """
+    wanted = F.log_softmax(teacher / temperature, dim=1)
+    found = F.log_softmax(student / temperature, dim=1)
+    return F.kl_div(found, wanted, reduction="batchmean", log_target=True) * temperature**2
+
+
+def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the mean of 1 - cos over rows of vectors [N, D] (Sanh et al. 2019, section 2)."""
+    return 1 - F.cosine_similarity(student, teacher, dim=1).mean()
+
+
+def loss(model: Classifier, examples: Batch, config: DistillationConfig) -> Tensor:
+    """Return the weighted sum of the three losses over a batch."""
+    vectors = cast("Backbone", model.backbone).summarize(examples.texts)
+    logits = model.head(vectors)
+    total = config.soft * soft_loss(logits, examples.logits, config.temperature)
+    if config.hard and bool((examples.targets != UNLABELLED).any()):
+        total = total + config.hard * F.cross_entropy(logits, examples.targets, ignore_index=UNLABELLED)
+    if config.cosine and vectors.shape == examples.vectors.shape:
+        total = total + config.cosine * cosine_loss(vectors, examples.vectors)
+    return total
