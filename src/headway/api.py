@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Run",
+    "distill",
     "few_shot",
     "fit",
     "generate",
@@ -138,6 +139,47 @@ def fit(
         )
         plan.save(folder)
         return _climb(replace(prepared, plan=plan), folder, kept, progress, started)
+
+
+def distill(
+    run: str | Path,
+    *,
+    layers: int | None = None,
+    student: str | Path | None = None,
+    unlabelled: str | Path | None = None,
+    out: str | Path | None = None,
+    fetch: bool | Callable[["Published"], bool] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Teach a small student what a run's fine-tuned encoder knows, and return a new run that compares the two.
+
+    Arguments:
+        run: a finished run; its data, model and settings are taken from its plan.
+        layers: how many of the model's layers the student has (half of them when left out).
+        student: another model in their place, as ``fit`` names one.
+        unlabelled: a table or a .txt file with texts that the student is taught on as well.
+        out: the new run folder; ``<run>-distilled`` when left out.
+
+    The teacher is trained again on the training rows only, from the same seed, since what the run ships may have
+    learned from the held-out rows. Raises what `fit` does.
+    """
+    from headway.ladder.plan import Plan
+    from headway.ladder.preparation import Options
+
+    if layers is not None and student is not None:
+        raise UsageError("give one of them", where="--layers, --student")
+    source = Path(run)
+    Run.open(source)
+    plan = Plan.load(source)
+    wanted = Options.restored(plan, None, None)
+    plan.require_same_data(wanted.hashes(), source)
+    options = vars(wanted) | {
+        "rungs": ("distilled", "finetuned"),
+        "student": student if layers is None else layers,
+        "unlabelled": unlabelled,
+    }
+    folder = _new_folder(out, f"{source.name}-distilled")
+    return fit(**options, out=folder, fetch=fetch, progress=progress)
 
 
 def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:

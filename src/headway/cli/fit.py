@@ -112,6 +112,13 @@ def fit(
             allow_inexact=allow_inexact,
             progress=progress,
         )
+    print_run(run, json=json)
+
+
+def print_run(run: "Run", *, json: bool) -> None:
+    """Print what a run came to; raises Exit where it was interrupted."""
+    from headway.cli import display
+
     if json:
         display.print_json(run.record.to_dict())
     else:

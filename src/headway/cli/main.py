@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import headway
+from headway.cli.distill import distill
 from headway.cli.doctor import doctor
 from headway.cli.evaluate import evaluate
 from headway.cli.fit import fit
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("fit")(fit)
+app.command("distill")(distill)
 app.command("predict")(predict)
 app.command("show")(show)
 app.command("pretrain")(pretrain)

@@ -125,6 +125,8 @@ def _decide(rung: Rung, work: Workload, left: float | None, missing: Mapping[str
         return Decision(rung=rung.name, tried=False, reason=lacking[0])
     try:
         estimate = rung.estimate(work)
+    except UsageError:  # what was asked for cannot be: said at once
+        raise
     except HeadwayError as error:
         return Decision(rung=rung.name, tried=False, failed=True, reason=str(error))
     reason = None
