@@ -5,7 +5,14 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import polars
 import pytest
+
+from headway.core.files import sha256_file
+from headway.weights import catalog
+from headway.weights.catalog import VectorsEntry
+from headway.weights.sources import LocalFolder, PublishedFile
 
 TOPICS = {
     "weather": "rain sun cloud storm wind snow forecast umbrella thunder hail".split(),
@@ -32,16 +39,36 @@ def topics_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def _tiny_vectors(published: Path) -> VectorsEntry:
+    """Write vectors of the topics' words, of 5 numbers, in the form in which GloVe is fetched."""
+    words = [
+        *"the a with of today we think about some more".split(),
+        *(w for ws in TOPICS.values() for w in ws),
+    ]
+    matrix = np.random.default_rng(0).normal(size=(len(words), 5)).astype(np.float32)
+    np.save(published / "vectors.npy", matrix)
+    polars.DataFrame({"word": words}).write_parquet(published / "words.parquet")
+    files = tuple(
+        PublishedFile(name, sha256_file(published / name), (published / name).stat().st_size)
+        for name in ("vectors.npy", "words.parquet")
+    )
+    return replace(
+        catalog.VECTORS["glove-6b-50d"],
+        title="tiny vectors",
+        words=len(words),
+        dimensions=5,
+        files=files,
+        sources=(LocalFolder(published),),
+    )
+
+
 @pytest.fixture
 def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a BERT of a few thousand weights in the place of MiniLM, in a local folder; nothing is cached yet."""
     import torch
 
-    from headway.core.files import sha256_file
     from headway.models.bert import Bert, BertConfig
-    from headway.weights import catalog
     from headway.weights.pretrained import save_encoder
-    from headway.weights.sources import LocalFolder, PublishedFile
 
     published = tmp_path_factory.mktemp("published")
     words = [word for topic in TOPICS.values() for word in topic] + "the a with of today we".split()
@@ -72,5 +99,6 @@ def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         sources=(LocalFolder(published),),
     )
     monkeypatch.setattr(catalog, "CATALOG", {"minilm": entry})
+    monkeypatch.setattr(catalog, "VECTORS", {"glove-6b-50d": _tiny_vectors(published)})
     monkeypatch.setenv("HEADWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
     return published

@@ -17,11 +17,15 @@ from headway.models.base import Predictor
 HARD_TEXTS = ["rain", "", "   ", "🌧️ and ☀️", "한국어", "a\u0000b", "x" * 100_000, "word " * 5_000]
 
 
-@pytest.fixture(params=["majority", "ngrams", "frozen", "distilled", "finetuned"])
+PARAMS = ["majority", "ngrams", "embeddings", "vectors", "frozen", "distilled", "finetuned"]
+
+
+@pytest.fixture(params=PARAMS)
 def predictor(request: pytest.FixtureRequest, tiny_zoo: Path, topics_csv: Path) -> Predictor:
     from headway.weights import cache, catalog
 
-    cache.fetch(catalog.find("minilm"))
+    for name in ("minilm", "glove-6b-50d"):
+        cache.fetch(catalog.find_published(name))
     table = read_table(topics_csv)
     examples = check_examples(table, choose_columns(table)).examples
     rung = next(rung for rung in text_rungs(None) if rung.name == request.param)

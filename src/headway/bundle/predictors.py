@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KINDS = {
     "majority": "headway.models.majority:Majority",
     "bag": "headway.models.bag:Bag",
+    "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
+    "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",
     "frozen": "headway.tasks.frozen:FrozenClassifier",
     "finetuned": "headway.tasks.finetuned:FineTunedClassifier",
 }

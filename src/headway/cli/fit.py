@@ -45,7 +45,8 @@ def fit(
     rungs: Annotated[
         str | None,
         typer.Option(
-            help="majority,ngrams,frozen,distilled,finetuned or all, whatever they cost. [those that fit]"
+            help="majority,ngrams,embeddings,vectors,frozen,distilled,finetuned or all, whatever they cost. "
+            "[without embeddings and vectors, as far as they fit]"
         ),
     ] = None,
     budget: Annotated[

@@ -7,6 +7,7 @@ PACKAGES = (
     "headway",
     "torch",
     "numpy",
+    "numba",
     "scikit-learn",
     "tokenizers",
     "safetensors",

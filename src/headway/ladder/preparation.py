@@ -21,7 +21,7 @@ from headway.ladder.comparison import choose_metric
 from headway.ladder.intake import Intake, read_unlabelled, take_in
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
-from headway.ladder.rungs import Rung, text_rungs
+from headway.ladder.rungs import USUAL, Rung, text_rungs
 from headway.training.settings import TrainingSettings
 from headway.weights import catalog
 from headway.weights.cache import cache_folder
@@ -138,7 +138,7 @@ class Options:
             machine=machine_facts(self.device),
             versions=installed_versions(),
         )
-        chosen = [rung for rung in ladder if asked is None or rung.name in asked]
+        chosen = [rung for rung in ladder if rung.name in (asked or USUAL)]
         return Prepared(rows, facts, chosen, plan)
 
     def _ladder(self, unlabelled: Sequence[str]) -> list[Rung]:

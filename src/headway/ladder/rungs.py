@@ -23,6 +23,9 @@ FEW_ROWS = 3000
 
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
+# Tried where the user names no rungs; the others are tried by name, or with "all".
+USUAL = ("majority", "ngrams", "frozen", "distilled", "finetuned")
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -197,6 +200,8 @@ def text_rungs(
     as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``recipe`` holds what of the training's
     settings is not to be chosen by the rows. Raises UsageError on an unknown model.
     """
+    from headway.ladder.vector_rungs import EmbeddingRung, VectorsRung
+
     _require_model(model, "--model")
     if isinstance(student, str):
         _require_model(student, "--student")
@@ -204,6 +209,8 @@ def text_rungs(
     return [
         MajorityRung(),
         NgramRung(),
+        EmbeddingRung(),
+        VectorsRung(),
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
         DistilledRung(finetuned, student, unlabelled),
         finetuned,

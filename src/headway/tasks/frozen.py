@@ -18,6 +18,7 @@ from torch import nn
 from headway.core.config import Config
 from headway.core.files import read_json, write_json
 from headway.core.tensors import load_arrays, save_arrays
+from headway.models.linear_head import LinearHead
 from headway.tasks.encoder import TextEncoder
 from headway.weights.pretrained import load_encoder, opens_in_transformers, save_encoder
 
@@ -36,39 +37,6 @@ class FrozenConfig(Config):
 
     depths: int = 3  # how many of the last layers
     inverse_regularisation: float = 0.01  # scikit-learn's C, on scaled features
-
-
-@dataclass(frozen=True, eq=False)
-class LinearHead:
-    """softmax(((x - mean) / deviation) weights + bias)."""
-
-    mean: np.ndarray  # [F]
-    deviation: np.ndarray  # [F]
-    weights: np.ndarray  # [F, C]
-    bias: np.ndarray  # [C]
-
-    @classmethod
-    def fit(
-        cls, features: np.ndarray, targets: np.ndarray, classes: int, inverse_regularisation: float
-    ) -> Self:
-        """Fit multinomial logistic regression by L-BFGS on features [B, F]; every class is among ``targets``."""
-        from sklearn.linear_model import LogisticRegression
-
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
-        deviation[deviation == 0] = 1
-        model = LogisticRegression(C=inverse_regularisation, max_iter=500)
-        model.fit(((features - mean) / deviation).astype(np.float64), targets)
-        weights, bias = model.coef_.T, model.intercept_
-        if classes == 2:  # scikit-learn keeps one column: the second class against the first
-            weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-        return cls(mean, deviation, weights.astype(np.float32), bias.astype(np.float32))
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Return [B, C] for features [B, F]."""
-        logits = ((features - self.mean) / self.deviation).astype(np.float64) @ self.weights + self.bias
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        normalised: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-        return normalised
 
 
 class FrozenClassifier:

@@ -1,0 +1,73 @@
+"""The rungs of vectors through `fit`: folds, budget, missing weights, a fresh process without torch, the same bytes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import headway
+from headway.bundle.predictors import load_predictor
+from headway.ladder.rungs import USUAL, text_rungs
+
+TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
+RUNGS = ["embeddings", "vectors"]
+
+
+@pytest.fixture
+def run(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> headway.Run:
+    return headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path / "run")
+
+
+def test_they_predict_the_same_in_a_fresh_process_without_torch(run: headway.Run) -> None:
+    assert {rung.name: rung.status for rung in run.record.rungs} == dict.fromkeys(RUNGS, "measured")
+    for rung in RUNGS:
+        program = (
+            "import json, sys; from pathlib import Path; from headway.bundle.predictors import load_predictor\n"
+            f"found = load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()\n"
+            "assert not {'torch', 'sklearn', 'numba'} & set(sys.modules)\n"
+            "print(json.dumps(found))"
+        )
+        folder = run.folder / "rungs" / rung
+        command = [sys.executable, "-c", program, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        ours = load_predictor(folder).probabilities(TEXTS)
+        np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
+        assert (ours[:3].argmax(axis=1) == [2, 0, 1]).all()
+
+
+def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
+    again = headway.fit(topics_csv, rungs=RUNGS, fetch=False, out=tmp_path / "again")
+    files = [path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file()]
+    for name in [*files, Path("predictions.csv")]:
+        assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+
+
+def test_vectors_that_know_few_of_the_words_say_so(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from headway.cli.display import PlainLines
+
+    korean = tmp_path / "korean.csv"
+    lines = topics_csv.read_text(encoding="utf-8").splitlines()
+    text = "\n".join([lines[0], *(f"{'오늘은 날씨가 좋다 🌧️ ' * 3}{line}" for line in lines[1:])])
+    korean.write_text(text, encoding="utf-8")
+    run = headway.fit(korean, rungs="vectors", fetch=True, out=tmp_path / "run", progress=PlainLines())
+    assert "glove-6b-50d knows only 3" in capsys.readouterr().err
+    assert run.record.rungs[0].settings is not None
+    assert run.record.rungs[0].settings["known_words"] < 0.5
+
+
+def test_vectors_that_are_not_cached_are_named_with_the_command(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    run = headway.fit(topics_csv, rungs="majority,vectors", fetch=False, out=tmp_path / "run")
+    assert "headway zoo fetch glove-6b-50d" in (run.record.rungs[1].reason or "")
+
+
+def test_the_usual_ladder_leaves_them_out(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> None:
+    run = headway.fit(topics_csv, budget=0.2, fetch=False, out=tmp_path / "run")
+    assert tuple(rung.name for rung in run.record.rungs) == USUAL
+    assert {rung.name for rung in text_rungs(None)} >= {*USUAL, *RUNGS}

@@ -1,0 +1,49 @@
+"""Averaged word vectors: the weights and the removed direction by hand, and what is not known."""
+
+import numpy as np
+
+from headway.models.averaged_vectors import AveragedConfig, AveragedVectors
+from headway.models.word_vectors import WordVectors
+
+WORDS = ["the", ",", "rain", "soup", "snow", "Bread"]
+MATRIX = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+TEXTS = ["the rain, the snow", "soup the BREAD", "Bread soup", "rain snow zzz", "", "zzz"]
+TARGETS = np.array([0, 1, 1, 0, 0, 1])
+
+
+def _fit(counts: np.ndarray | None) -> AveragedVectors:
+    vectors = WordVectors(WORDS, MATRIX, counts=counts)
+    return AveragedVectors.fit(("a", "b"), TEXTS, TARGETS, vectors, AveragedConfig(a=0.1))
+
+
+def test_the_mean_is_weighted_and_its_common_part_removed() -> None:
+    counts = np.array([50, 20, 10, 10, 6, 4])
+    fitted = _fit(counts)
+    weights = 0.1 / (0.1 + counts / 100)
+    v = weights[:, None] * MATRIX.astype(np.float16)
+    expected = np.array(
+        [(2 * v[0] + v[1] + v[2] + v[4]) / 5, (v[3] + v[0]) / 2, (v[5] + v[3]) / 2, (v[2] + v[4]) / 2]
+        + [np.zeros(4)] * 2
+    )
+    found, known = fitted.mean.of(TEXTS)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert known == fitted.known_words == 11 / 14
+    first = np.linalg.svd(expected)[2][0]
+    np.testing.assert_allclose(
+        fitted.mean.without_common(found), expected - np.outer(expected @ first, first), atol=1e-5
+    )
+
+
+def test_without_counts_the_rank_decides() -> None:
+    shares = 1 / (np.arange(1, 7) + 2.7)
+    np.testing.assert_allclose(_fit(None).mean.weights, 0.1 / (0.1 + shares / shares.sum()), rtol=1e-6)
+
+
+def test_texts_without_known_words_all_get_the_same() -> None:
+    fitted = _fit(None)
+    found = fitted.probabilities(["", "zzz", "한국어", "🌧️"])
+    assert (found == found[0]).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    nothing = WordVectors(["other"], np.ones((1, 4), np.float32))
+    fitted = AveragedVectors.fit(("a", "b"), TEXTS, TARGETS, nothing, AveragedConfig())
+    assert fitted.known_words == 0 and np.isfinite(fitted.probabilities(TEXTS)).all()
