@@ -6,7 +6,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 REFERENCES := transformers gensim
 
 .PHONY: demo test test-parity test-tensorflow lint types clean \
-  benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate recipe-text-ladder
+  benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate recipe-text-ladder \
+  recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -63,6 +64,12 @@ benchmark-generate: .venv-references/.ready  ## llama.cpp is built from source, 
 recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept
 	.venv-references/bin/python recipes/text_ladder/run.py \
 	  --peer .venv-references/bin/python --model .venv-references/minilm
+
+recipe-cmudict: $(VENV)/.headway  ## spelling to phonemes; about 12 minutes on 2 cores
+	$(BIN)/python recipes/cmudict/run.py
+
+recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5: recipe-pretrain-%: $(VENV)/.headway  ## 30 minutes at most
+	$(BIN)/python -m recipes.pretrain_small.run $*
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -34,28 +34,31 @@ from rows import Word, read, split, without_stress
 from headway.core.progress import Silent
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
-from headway.data.batches import epoch_order, length_batches
+from headway.data.batches import epoch_order
 from headway.metrics.edit_distance import sequence_error_rate, token_error_rate
 from headway.models.transformer import Transformer, TransformerConfig
 from headway.tasks import transduction
 from headway.training.averaging import LastStates
 from headway.training.groups import parameter_groups
 from headway.training.loop import train
-from headway.training.schedules import inverse_square_root
+from headway.training.pretrain_transformer import Ids
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import load_encoder_decoder, save_encoder_decoder
 
 SIZES = {"d_model": 128, "d_ff": 512, "num_heads": 4, "num_layers": 3, "dropout": 0.1}
 SETTINGS = TrainingSettings(
-    epochs=24,  # of half the pairs each
+    epochs=12,  # of half the pairs each
     learning_rate=2e-3,
     batch_size=128,
-    warmup=0.06,
+    schedule="inverse_square_root",
+    warmup=0.1,
     weight_decay=0.0,
+    beta2=0.98,
+    epsilon=1e-9,
 )
 PARTS = 2  # epochs to go through all pairs once
 SMOOTHING = 0.1
-AVERAGED = 6  # of the last epochs
+AVERAGED = 4  # of the last epochs
 BEAMS = 4
 MAX_PHONEMES = 32  # the longest pronunciation has 28
 START, END = 0, 1
@@ -88,48 +91,34 @@ class Symbols:
         return tuple(self.symbols[index] for index in ids)
 
 
-class Pairs:
-    """Spellings and pronunciations as ids, one pair for each pronunciation."""
-
-    def __init__(self, words: list[Word], symbols: Symbols) -> None:
-        self.sources = [symbols.source(word) for word in words for _ in word.pronunciations]
-        self.targets = [symbols.target(said) for word in words for said in word.pronunciations]
-        self.lengths = [len(source) for source in self.sources]
-
-    def batches(self, order: np.ndarray, size: int) -> list[transduction.Batch]:
-        """Return batches of sources of near-equal length."""
-        return [
-            transduction.batch(
-                [self.sources[row] for row in rows],
-                [self.targets[row] for row in rows],
-                start=START,
-                end=END,
-                device=CPU,
-            )
-            for rows in length_batches(self.lengths, order, size)
-        ]
-
-    def epoch(self, number: int, seed: int, size: int) -> list[transduction.Batch]:
-        """Return an epoch's batches: one of the parts of all pairs, in an order that is new each time through."""
-        order = epoch_order(len(self.sources), seed, number // PARTS)
-        share = len(order) // PARTS
-        return self.batches(order[number % PARTS * share :][:share], size)
+def as_ids(words: list[Word], symbols: Symbols) -> Ids:
+    """Return spellings and pronunciations as ids, one pair for each pronunciation."""
+    return Ids(
+        sources=[symbols.source(word) for word in words for _ in word.pronunciations],
+        targets=[symbols.target(said) for word in words for said in word.pronunciations],
+    )
 
 
-def fit(model: Transformer, pairs: Pairs, settings: TrainingSettings, seed: int, progress: Any) -> float:
+def epoch(pairs: Ids, number: int, seed: int, size: int) -> list[transduction.Batch]:
+    """Return an epoch's batches: one of the parts of all pairs, in an order that is new each time through."""
+    order = epoch_order(len(pairs.sources), seed, number // PARTS)
+    share = len(order) // PARTS
+    part = order[number % PARTS * share :][:share]
+    return pairs.batches(part, size, start=START, end=END, device=CPU)
+
+
+def fit(model: Transformer, pairs: Ids, settings: TrainingSettings, seed: int, progress: Any) -> float:
     """Train by the paper's recipe and leave the model at the mean of its last states; return the last epoch's loss."""
-    groups = parameter_groups(model.parameters(), (), settings)
     last = LastStates(model, AVERAGED)
     loss = train(
         model,
-        [group | {"betas": (0.9, 0.98), "eps": 1e-9} for group in groups],
+        parameter_groups(model.parameters(), (), settings),
         lambda batch: transduction.loss(model, batch, smoothing=SMOOTHING),
-        lambda epoch: pairs.epoch(epoch, seed, settings.batch_size),
+        lambda number: epoch(pairs, number, seed, settings.batch_size),
         settings,
         seed,
         progress,
         name="training",
-        schedule=inverse_square_root,
         after_epoch=last,
     )
     model.load_state_dict(last.mean())
@@ -170,18 +159,16 @@ def figures(found: list[tuple[str, ...]], words: list[Word]) -> dict[str, float]
     }
 
 
-def estimate(
-    pairs: Pairs, parts: dict[str, list[Word]], symbols: Symbols, settings: TrainingSettings
-) -> float:
+def estimate(pairs: Ids, parts: dict[str, list[Word]], symbols: Symbols, settings: TrainingSettings) -> float:
     """Time some steps and some answers of a model that is then thrown away; return the seconds of the whole."""
     model = fresh_model(symbols, seed=0)
     times: list[float] = []
-    few = pairs.epoch(0, 0, settings.batch_size)[:8]
+    few = epoch(pairs, 0, 0, settings.batch_size)[:8]
     train(
         model,
         parameter_groups(model.parameters(), (), settings),
         lambda batch: transduction.loss(model, batch),
-        lambda epoch: few,
+        lambda number: few,
         replace(settings, epochs=1),
         0,
         Stopwatch(lambda: times.append(time.perf_counter())),
@@ -228,7 +215,7 @@ def run(
     symbols = Symbols([word for words in parts.values() for word in words])
     record: dict[str, Any] = json.loads(result.read_text()) if result.is_file() else {}
     if "training" not in record or not (weights / "model.safetensors").is_file():
-        pairs = Pairs(parts["training"], symbols)
+        pairs = as_ids(parts["training"], symbols)
         expected = estimate(pairs, parts, symbols, settings)
         counts = ", ".join(f"{len(words):,} {name}" for name, words in parts.items())
         print(f"headwords: {counts}; {len(pairs.sources):,} pairs to train on")

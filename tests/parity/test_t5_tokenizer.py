@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from headway.data.sentencepiece import SentencePieceTokenizer
+from headway.data.unigram import train_unigram
 from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
@@ -115,3 +116,12 @@ def test_transformers_opens_ours(tmp_path: Path) -> None:
     again = SentencePieceTokenizer.load(tmp_path / "tokenizer.json")
     for mine, loaded in zip(ours.pieces(TEXTS), again.pieces(TEXTS), strict=True):
         assert np.array_equal(mine, loaded)
+
+
+def test_transformers_opens_a_vocabulary_that_is_made_here(tmp_path: Path) -> None:
+    made = train_unigram([text for text in TEXTS if text.strip()] * 2, 900)
+    made.save(tmp_path, max_tokens=64)
+    opened = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert (opened.pad_token_id, opened.eos_token_id, opened.unk_token_id) == (0, 1, 2)
+    for text in TEXTS:
+        assert made.encode([text], 500).ids[0].tolist() == opened(text)["input_ids"]

@@ -1,4 +1,4 @@
-"""`headway pretrain`: train a network on plain text, for `headway fit --model` to build on."""
+"""`headway pretrain`: train a network on plain text or line pairs, for `headway fit --model` to build on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,20 @@ import typer
 
 
 def pretrain(
-    corpus: Annotated[Path, typer.Argument(help="A text file, or a folder of .txt files.")],
-    arch: Annotated[str, typer.Option(help="What is built: bert.")] = "bert",
+    corpus: Annotated[
+        Path,
+        typer.Argument(
+            help="A text file, or a folder of .txt files; for a transformer, lines of source, tab, target."
+        ),
+    ],
+    arch: Annotated[str, typer.Option(help="What is built: bert, gpt2, t5 or transformer.")] = "bert",
     size: Annotated[str, typer.Option(help="tiny, mini or small.")] = "tiny",
     vocabulary: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A published vocabulary. [made from the corpus]")
     ] = None,
     cased: Annotated[
-        bool, typer.Option("--cased", help="Keep capital letters and accents in a vocabulary made here.")
+        bool,
+        typer.Option("--cased", help="Keep capital letters and accents in a BERT's vocabulary made here."),
     ] = False,
     epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
@@ -27,7 +33,7 @@ def pretrain(
         bool, typer.Option("--json", help="Print the record of the pretraining as JSON.")
     ] = False,
 ) -> None:
-    """Pretrain a network on plain text; the estimate of its time is said before the first step."""
+    """Pretrain a network on plain text or line pairs; the estimate of its time is said before the first step."""
     from headway import api
     from headway.cli import display
     from headway.core.files import read_json

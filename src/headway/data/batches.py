@@ -1,4 +1,4 @@
-"""The order of an epoch, and batches of texts of near-equal length."""
+"""The order of an epoch, batches of texts of near-equal length, windows over a run of tokens."""
 
 import numpy as np
 import numpy.typing as npt
@@ -30,3 +30,16 @@ def length_batches(lengths: npt.ArrayLike, order: Index, batch_size: int, *, win
         cuts = [ranks[at : at + batch_size] for at in range(0, len(ranks), batch_size)]
         batches += [part[cut] for cut in sorted(cuts, key=lambda cut: int(cut[0]))]
     return batches
+
+
+def windows(
+    ids: npt.NDArray[np.int32], length: int, start: int, *, ahead: int = 0
+) -> list[npt.NDArray[np.int32]]:
+    """Cut a run of ids, taken as a ring from ``start`` on, into as few windows of ``length`` ids as cover it.
+
+    Where they overlap, they do so evenly; each has the ``ahead`` ids that follow it too. A shorter run is one window.
+    """
+    count = -(-len(ids) // length)
+    size = min(length + ahead, len(ids))
+    starts = start + np.arange(count) * len(ids) // count
+    return [ids.take(np.arange(first, first + size), mode="wrap") for first in starts]

@@ -1,4 +1,5 @@
-"""Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909): GPT's and GPT-2's tokenizers from their published files.
+"""Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909): GPT's and GPT-2's tokenizers from their published files,
+and ones like GPT-2's made from texts by the `tokenizers` library.
 
 A vocabulary is a JSON table of pieces and ids; the merges say, in the order in which they were learned, which two
 pieces become one.
@@ -12,11 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import tokenizers
-from tokenizers import decoders, models, normalizers, pre_tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from headway.core.errors import DataError
 from headway.core.files import write_text
-from headway.data.tokenizers import END, Tokenizer
+from headway.data.tokenizers import CHARACTERS_AT_ONCE, END, Tokenizer
 
 UNKNOWN = "<unk>"  # GPT's
 WORD_END = "</w>"  # what marks, in GPT's vocabulary, a piece that ends a word
@@ -33,11 +34,70 @@ def gpt2_tokenizer(vocabulary: Path, merges: Path) -> Tokenizer:
     _check_fit(pieces, pairs, vocabulary, merges)
     if END not in pieces:
         raise DataError(f"is no vocabulary of GPT-2: it lacks {END}", where=str(vocabulary))
-    tokenizer = tokenizers.Tokenizer(models.BPE(dict(pieces), pairs))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([END])
-    return Tokenizer(tokenizer)
+    return _on_bytes(models.BPE(dict(pieces), pairs))
+
+
+def train_bytes(texts: Sequence[str], vocab_size: int) -> Tokenizer:
+    """Make a tokenizer like GPT-2's of at most ``vocab_size`` pieces: its end token, the 256 bytes, and pairs.
+
+    A pure function of its arguments. Raises DataError when the texts hold nothing.
+    """
+    if not any(texts):
+        raise DataError("holds no text", where="the corpus")
+    scratch = _on_bytes(models.BPE())._tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    scratch.train_from_iterator(texts, trainer)
+    return Tokenizer(scratch)
+
+
+def read_bytes(path: Path) -> Tokenizer:
+    """Read a published vocabulary of GPT-2's kind: a `tokenizer.json`, or a table of pieces (`vocab.json`).
+
+    The table's merges are read from `merges.txt` beside it, or else recovered. Raises DataError.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot be read: {error}",
+            where=str(path),
+            remedy="Give a tokenizer.json, or a vocab.json with merges.txt beside it.",
+        ) from error
+    if isinstance(stored, dict) and isinstance(stored.get("model"), dict):
+        tokenizer = Tokenizer.load(path)
+        if tokenizer.end is None:
+            raise DataError(f"is no vocabulary of GPT-2: it lacks {END}", where=str(path))
+        return tokenizer
+    merges = path.with_name("merges.txt")
+    if merges.is_file():
+        return gpt2_tokenizer(path, merges)
+    pieces = read_vocabulary(path)
+    if END not in pieces:
+        raise DataError(f"is no vocabulary of GPT-2: it lacks {END}", where=str(path))
+    pairs = recover_merges(pieces, special=(END,), where=str(path))
+    return _on_bytes(models.BPE(dict(pieces), pairs))
+
+
+def text_parts(lines: Sequence[str]) -> list[str]:
+    """Cut a document between lines into parts that, tokenized as GPT-2 does, give the ids of the whole.
+
+    Its words never reach across a line end that something visible follows, and such a one begins a word.
+    """
+    parts: list[str] = []
+    part: list[str] = []
+    characters = 0
+    for line in lines:
+        if characters > CHARACTERS_AT_ONCE and line[:1].strip():
+            parts.append("\n".join(part))
+            part, characters = [""], 0  # the part begins with the line end
+        part.append(line)
+        characters += len(line) + 1
+    return [*parts, "\n".join(part)]
 
 
 def gpt_tokenizer(vocabulary: Path, merges: Path | None = None) -> Tokenizer:
@@ -145,6 +205,14 @@ def _merged(parts: list[str], ranks: Mapping[tuple[str, str], int]) -> list[str]
             else:
                 whole.append(part)
         parts = whole
+
+
+def _on_bytes(model: models.BPE) -> Tokenizer:
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END])
+    return Tokenizer(tokenizer)
 
 
 def _check_fit(pieces: Mapping[str, int], pairs: Merges, vocabulary: Path, merges: Path) -> None:

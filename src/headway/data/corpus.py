@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headway.core.errors import DataError
@@ -18,6 +18,7 @@ class Corpus:
     source: str
     sha256: str  # of the files' bytes, one after the other
     documents: tuple[tuple[str, ...], ...]
+    files: tuple[str, ...]  # that they were read from
 
     @property
     def lines(self) -> list[str]:
@@ -43,14 +44,7 @@ class Corpus:
             end = len(document) - int(share * len(document))
             kept.append(document[:end])
             held_out.append(document[end:])
-        parts = tuple(
-            Corpus(
-                self.source,
-                self.sha256,
-                tuple(document for document in part if any(map(str.strip, document))),
-            )
-            for part in (kept, held_out)
-        )
+        parts = [self._with(part) for part in (kept, held_out)]
         if not all(part.documents for part in parts):
             raise DataError(
                 f"has {len(self.lines)} lines of text, too few to hold {share:.0%} of them out",
@@ -58,6 +52,14 @@ class Corpus:
                 remedy="Give a larger corpus; its text must be cut into lines.",
             )
         return parts[0], parts[1]
+
+    def _with(self, documents: list[tuple[str, ...]]) -> Corpus:
+        """Return a part of each document, without those that hold only blanks."""
+        pairs = zip(documents, self.files, strict=True)
+        held = [(document, file) for document, file in pairs if any(map(str.strip, document))]
+        return replace(
+            self, documents=tuple(document for document, _ in held), files=tuple(file for _, file in held)
+        )
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -80,7 +82,7 @@ def read_corpus(path: Path) -> Corpus:
         if not any(map(str.strip, document)):
             raise DataError("holds no text", where=str(file))
         documents.append(document)
-    return Corpus(path.name, digest.hexdigest(), tuple(documents))
+    return Corpus(path.name, digest.hexdigest(), tuple(documents), tuple(map(str, files)))
 
 
 def _bytes(file: Path) -> bytes:

@@ -3,7 +3,8 @@
 A `spiece.model` is a protocol-buffer message: pieces with log-probabilities, and a table by which characters are
 replaced first. Both are read here, without the SentencePiece library and without running anything the file holds; the
 likeliest cut into pieces is found by the `tokenizers` library. The replacement is done here too: that library's own
-drops what follows a replaced character in one letter ("e" with two accents loses the second).
+drops what follows a replaced character in one letter ("e" with two accents loses the second). A vocabulary that is made
+here (`data.unigram`) has no table; its characters take Unicode's form NFKC.
 
 The ids are SentencePiece's, except where two cuts are equally likely to the seven digits that it reckons with ("****"
 is "*" and "***" in either order): 9 of 122,439 lines of the shared data.
@@ -31,12 +32,15 @@ from headway.data.tokenizers import FILE, Encoded
 
 MODEL_FILE = "spiece.model"
 SENTINELS = 100
-_PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2 of a vocabulary of T5
-_SPACE = "▁"
+PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2 of a vocabulary of T5
+SPACE = "▁"
 _UNKNOWN_SHOWN = " ⁇ "
 _TEXTS_AT_ONCE = 1000
 _SENTINEL = re.compile(r"<extra_id_(\d+)>")
 _NOT_PLAIN = re.compile(r"[ -~]?[^ -~]+")  # what the table may replace: never ASCII letters alone
+UNICODE = normalizers.Sequence(  # what replaces characters where there is no table
+    [normalizers.NFKC(), normalizers.Replace(tokenizers.Regex(r"\s+"), " "), normalizers.Strip()]
+)
 
 
 class Piece(NamedTuple):
@@ -53,20 +57,21 @@ class SentencePieceTokenizer:
     in T5 (Raffel et al. 2020, section 3.1.4). <pad>, </s>, <unk> and the sentinels are recognized in a text.
     """
 
-    def __init__(self, pieces: Sequence[Piece], table: bytes) -> None:
+    def __init__(self, pieces: Sequence[Piece], table: bytes | None) -> None:
         self._pieces = list(pieces)
         self._table = table
-        self._replaced = lru_cache(1 << 16)(_Replacements(table).apply)  # words come again and again
+        if table is not None:
+            self._replaced = lru_cache(1 << 16)(_Replacements(table).apply)  # words come again and again
         self._ids = {piece.text: index for index, piece in enumerate(pieces)}
-        special = [_PAD, _END, _UNKNOWN, *(text for text in self._ids if _SENTINEL.fullmatch(text))]
+        special = [PAD, END, UNKNOWN, *(text for text in self._ids if _SENTINEL.fullmatch(text))]
         self._special = {self._ids[text] for text in special}
         self._cut_special = re.compile("(" + "|".join(map(re.escape, special)) + ")")
-        # A word has one _SPACE, so the library never finds these in a text.
+        # A word has one SPACE, so the library never finds these in a text.
         hidden = [
-            (_SPACE * 2 + p.text if i in self._special else p.text, p.score) for i, p in enumerate(pieces)
+            (SPACE * 2 + p.text if i in self._special else p.text, p.score) for i, p in enumerate(pieces)
         ]
         self._tokenizer = tokenizers.Tokenizer(models.Unigram(hidden, unk_id=self.unknown))
-        self._tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always")
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="always")
 
     @classmethod
     def from_model(cls, path: Path, *, sentinels: int = SENTINELS) -> Self:
@@ -85,8 +90,9 @@ class SentencePieceTokenizer:
         """Read the `tokenizer.json` that `save` wrote. Raises DataError."""
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            table = base64.b64decode(stored["normalizer"]["normalizers"][0]["precompiled_charsmap"])
-            return cls([Piece(*piece) for piece in stored["model"]["vocab"]], table)
+            table = stored["normalizer"]["normalizers"][0].get("precompiled_charsmap")
+            pieces = [Piece(*piece) for piece in stored["model"]["vocab"]]
+            return cls(pieces, None if table is None else base64.b64decode(table))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"is no tokenizer file of T5: {error}", where=str(path)) from error
 
@@ -96,19 +102,38 @@ class SentencePieceTokenizer:
         return len(self._pieces)
 
     @property
+    def vocabulary(self) -> list[str]:
+        """The pieces in the order of their ids, [V], as the file spells them."""
+        return [piece.text for piece in self._pieces]
+
+    @property
+    def nothing(self) -> np.ndarray:
+        """What stands for a text without a token: </s>."""
+        return np.array([self.end], np.int32)
+
+    @property
+    def reads(self) -> None:
+        """How texts are cut came with the weights."""
+
+    @property
     def pad(self) -> int:
         """The id of <pad>, with which T5's decoder starts."""
-        return self._ids[_PAD]
+        return self._ids[PAD]
+
+    @property
+    def start(self) -> int:
+        """The id that T5's answers begin with: that of <pad>."""
+        return self.pad
 
     @property
     def end(self) -> int:
         """The id of </s>."""
-        return self._ids[_END]
+        return self._ids[END]
 
     @property
     def unknown(self) -> int:
         """The id of <unk>: characters that no piece holds."""
-        return self._ids[_UNKNOWN]
+        return self._ids[UNKNOWN]
 
     @property
     def sentinels(self) -> np.ndarray:
@@ -148,20 +173,21 @@ class SentencePieceTokenizer:
                 shown.append(self._pieces[index].text)
             elif index == self.unknown:
                 shown.append(_UNKNOWN_SHOWN)
-        return "".join(shown).replace(_SPACE, " ").removeprefix("" if shown[:1] == [_UNKNOWN_SHOWN] else " ")
+        return "".join(shown).replace(SPACE, " ").removeprefix("" if shown[:1] == [_UNKNOWN_SHOWN] else " ")
 
-    def save(self, folder: Path, *, max_tokens: int) -> None:
+    def save(self, folder: Path, *, max_tokens: int | None = None) -> None:
         """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers' AutoTokenizer opens it."""
         write_text(folder / FILE, self._as_library().to_str(pretty=True))
         write_json(
             folder / "tokenizer_config.json",
             {
-                "tokenizer_class": "T5Tokenizer",
+                # transformers 5 makes the replacements of a T5Tokenizer anew instead of reading them
+                "tokenizer_class": "T5Tokenizer" if self._table else "PreTrainedTokenizerFast",
                 "extra_ids": len(self.sentinels),
-                "model_max_length": max_tokens,
-                "pad_token": _PAD,
-                "eos_token": _END,
-                "unk_token": _UNKNOWN,
+                **({} if max_tokens is None else {"model_max_length": max_tokens}),
+                "pad_token": PAD,
+                "eos_token": END,
+                "unk_token": UNKNOWN,
             },
         )
 
@@ -179,18 +205,24 @@ class SentencePieceTokenizer:
 
     def _normalized(self, text: str) -> str:
         """Replace characters by the table; white space at the ends goes, and what is between becomes one space."""
+        if self._table is None:
+            normalized: str = UNICODE.normalize_str(text)
+            return normalized
         replaced = _NOT_PLAIN.sub(lambda match: self._replaced(match[0]), text)
         return " ".join(word for word in replaced.split(" ") if word)
 
     def _as_library(self) -> tokenizers.Tokenizer:
         """Return the same as one tokenizer of the library, for transformers."""
         tokenizer = tokenizers.Tokenizer(models.Unigram(list(self._pieces), unk_id=self.unknown))
-        spaces = [normalizers.Strip(), normalizers.Replace(tokenizers.Regex(" {2,}"), " ")]
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(self._table), *spaces])
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_SPACE, prepend_scheme="always")
-        tokenizer.decoder = decoders.Metaspace(replacement=_SPACE, prepend_scheme="always")
+        if self._table is None:
+            tokenizer.normalizer = UNICODE
+        else:
+            spaces = [normalizers.Strip(), normalizers.Replace(tokenizers.Regex(" {2,}"), " ")]
+            tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(self._table), *spaces])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="always")
+        tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme="always")
         tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"$A {_END}", pair=f"$A {_END} $B {_END}", special_tokens=[(_END, self.end)]
+            single=f"$A {END}", pair=f"$A {END} $B {END}", special_tokens=[(END, self.end)]
         )
         tokenizer.add_special_tokens([self._pieces[index].text for index in sorted(self._special)])
         return tokenizer
@@ -259,9 +291,9 @@ def _read_model(data: bytes) -> tuple[list[Piece], bytes]:
             trainer = dict(_fields(value))
         elif number == 3:
             normalizer = dict(_fields(value))
-    special = {_PAD: 3, _END: 3, _UNKNOWN: 2}  # type 1 normal, 2 unknown, 3 control
+    special = {PAD: 3, END: 3, UNKNOWN: 2}  # type 1 normal, 2 unknown, 3 control
     if {text: kind for text, kind in kinds.items() if kind != 1} != special or len(kinds) != len(pieces):
-        raise ValueError(f"its pieces that stand for no text are not {_PAD}, {_END} and {_UNKNOWN}")
+        raise ValueError(f"its pieces that stand for no text are not {PAD}, {END} and {UNKNOWN}")
     wanted = {  # their numbers -> what T5's have, and is meant where they are left out
         "model_type": (trainer.get(3, 1), 1),  # unigram
         "treat_whitespace_as_suffix": (trainer.get(24, 0), 0),

@@ -123,6 +123,11 @@ class Tokenizer:
         return None
 
     @property
+    def start(self) -> int | None:
+        """The id that an encoder-decoder's answer begins with: that of the end, if there is one."""
+        return self.end
+
+    @property
     def special(self) -> dict[str, int]:
         """The ids of those of unk, sep, pad, cls and mask that it has."""
         ids = {name: self._tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
@@ -168,6 +173,15 @@ class Tokenizer:
         if unknown:
             raise UsageError(f"no piece has the id {unknown[0]}; there are {self.vocab_size}", where="decode")
         return self._tokenizer.decode([int(index) for index in ids], skip_special_tokens=not special)
+
+    def ending(self) -> Self:
+        """Return one that puts its end token after each text it encodes, as an encoder-decoder's sources have it."""
+        tokenizer = tokenizers.Tokenizer.from_str(self._tokenizer.to_str())
+        assert self.end is not None
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {END}", pair=f"$A {END} $B {END}", special_tokens=[(END, self.end)]
+        )
+        return type(self)(tokenizer)
 
     def save(self, folder: Path, *, max_tokens: int | None = None) -> None:
         """Write `tokenizer.json` and the `tokenizer_config.json` by which transformers' AutoTokenizer opens

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from headway.core.errors import DataError
+from headway.data.letters import commonest, words_of
 from headway.data.tokenizers import SPECIAL, Tokenizer
 
 INNER = "##"  # what marks a piece that does not begin a word
@@ -27,8 +27,8 @@ def train_wordpiece(texts: Sequence[str], vocab_size: int, *, lowercase: bool) -
     scratch = tokenizers.Tokenizer(models.WordPiece(unk_token=SPECIAL["unk"]))
     scratch.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     scratch.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    letters = _letters(_words(scratch, texts), (vocab_size - len(FIRST)) // 4)
-    inner = [letter for letter in letters if len(_words(scratch, [f"a{letter}a"])) == 1]  # not punctuation
+    letters = commonest(words_of(scratch, texts), (vocab_size - len(FIRST)) // 4)
+    inner = [letter for letter in letters if len(words_of(scratch, [f"a{letter}a"])) == 1]  # not punctuation
     if not letters:
         raise DataError("holds no words", where="the corpus")
     # The library numbers inner letters in the order of a hash table, another one in each process, and merges of equal
@@ -66,21 +66,3 @@ def _has_capitals(path: Path) -> bool:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read: {error}", where=str(path)) from error
     return any(piece != piece.lower() for piece in pieces)
-
-
-def _words(tokenizer: tokenizers.Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    """Count the words of the texts, as BERT cuts them."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        whole = tokenizer.normalizer.normalize_str(text)
-        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(whole))
-    return counts
-
-
-def _letters(words: Counter[str], most: int) -> list[str]:
-    """Return the characters that the vocabulary can spell words with, in their order: the commonest, if too many."""
-    counts: Counter[str] = Counter()
-    for word, count in words.items():
-        for letter in word:
-            counts[letter] += count
-    return sorted(sorted(counts, key=lambda letter: (-counts[letter], letter))[: max(most, 1)])

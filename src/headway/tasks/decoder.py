@@ -15,9 +15,6 @@ from headway.blocks.ragged import Tokens
 from headway.blocks.stored import store_weights
 from headway.core.device import choose_device
 from headway.core.errors import UsageError, WeightsError
-from headway.data.sentencepiece import MODEL_FILE, SentencePieceTokenizer
-from headway.data.tokenizers import FILE as TOKENIZER_FILE
-from headway.data.tokenizers import Tokenizer
 from headway.models.generate import (
     Choose,
     LengthPenalty,
@@ -30,7 +27,7 @@ from headway.models.generate import (
 from headway.models.ngram_decoder import NgramDecoder
 from headway.models.registry import ENCODER_DECODERS
 from headway.tasks.ngram_text import NgramText
-from headway.tasks.tokenizer_files import published_tokenizer, tokenizer_in
+from headway.tasks.tokenizer_files import AnyTokenizer, published_tokenizer, tokenizer_in
 from headway.weights import catalog
 from headway.weights.cache import fetch
 from headway.weights.encoder_decoder import load_encoder_decoder
@@ -53,7 +50,7 @@ class TextDecoder:
     """
 
     model: Decoder
-    tokenizer: Tokenizer | SentencePieceTokenizer
+    tokenizer: AnyTokenizer
     device: torch.device
     start: int | None = None
 
@@ -90,8 +87,8 @@ class TextDecoder:
             folder = Path(source)
             if open_config(folder)[0] in ENCODER_DECODERS:
                 answering, _ = load_encoder_decoder(folder)
-                pieces = _sentence_pieces(folder)
-                return cls(answering, pieces, device, start=pieces.pad)
+                tokenizer = tokenizer_in(folder)
+                return cls(answering, tokenizer, device, start=_start(tokenizer, folder))
             model, _ = load_language_model(folder)
             tokenizer = tokenizer_in(folder)
         elif str(source) in catalog.CATALOG:
@@ -208,7 +205,11 @@ def _rows(batch: Tokens) -> list[list[int]]:
     return [row.tolist() for row in torch.split(batch.values, list(batch.lengths.sizes))]
 
 
-def _sentence_pieces(folder: Path) -> SentencePieceTokenizer:
-    if (folder / TOKENIZER_FILE).is_file():
-        return SentencePieceTokenizer.load(folder / TOKENIZER_FILE)
-    return SentencePieceTokenizer.from_model(folder / MODEL_FILE)
+def _start(tokenizer: AnyTokenizer, folder: Path) -> int:
+    if tokenizer.start is None:
+        raise WeightsError(
+            "the vocabulary has no token that an answer begins with",
+            where=str(folder),
+            remedy="Use the vocabulary that the model was trained with.",
+        )
+    return tokenizer.start

@@ -18,8 +18,7 @@ from headway.core.device import choose_device
 from headway.core.errors import WeightsError
 from headway.core.files import read_json
 from headway.data.characters import CharacterTokenizer
-from headway.data.tokenizers import Tokenizer
-from headway.tasks.tokenizer_files import published_reader, reader_in
+from headway.tasks.tokenizer_files import AnyTokenizer, published_reader, reader_in
 from headway.weights import catalog
 from headway.weights.cache import cache_folder, fetch
 from headway.weights.catalog import find
@@ -38,7 +37,7 @@ class TextEncoder:
     """What turns texts into vectors."""
 
     backbone: "Backbone"
-    tokenizer: Tokenizer | CharacterTokenizer
+    tokenizer: AnyTokenizer | CharacterTokenizer
     max_tokens: int
     device: torch.device
 

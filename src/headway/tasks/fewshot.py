@@ -1,11 +1,12 @@
 """Few-shot prompting (Brown et al. 2020, section 2): a language model labels texts that it sees after K examples.
 
-Nothing is trained. Each text becomes a prompt, and the label is chosen whose words the model finds likeliest after it.
+Nothing is trained. Each text becomes a prompt, and the label is chosen whose words the model finds likeliest after it:
+a language model as what goes on, an encoder-decoder as the answer, its end included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 from typing import Any, cast
@@ -20,8 +21,11 @@ from headway.core.errors import UsageError
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import generator
 from headway.data.examples import Examples
+from headway.models.base import EncoderDecoder
 from headway.tasks.decoder import TextDecoder
 
+# Takes in prompts; returns the logits of what follows each, and the cache.
+TakeIn = Callable[[Sequence[np.ndarray]], tuple[torch.Tensor, Cache]]
 NORMALIZATIONS = ("sum", "mean")  # of a label's tokens' log-likelihoods
 _ROWS_AT_ONCE = 16
 
@@ -106,25 +110,41 @@ class FewShotClassifier:
         """Return ln p(label's words | prompt), summed over their tokens, float64 [B, C]."""
         progress = progress or Silent()
         prompts, _ = self._prompts(texts)
-        shared = _common_beginning(prompts)  # the shots, mostly: taken in once
         out = np.empty((len(texts), len(self.labels)))
-        model = self.decoder.language_model
-        cast("nn.Module", model).eval()
+        cast("nn.Module", self.decoder.model).eval()
         progress.begin("few-shot", len(texts), "texts")
         with torch.inference_mode():
-            base = model.start(1)
-            if shared:
-                _, base = model.step(self._pack([prompts[0][:shared]]), base)
+            take_in = self._going_on(prompts) if self.decoder.start is None else self._answering
             for begin in range(0, len(texts), _ROWS_AT_ONCE):
                 group = prompts[begin : begin + _ROWS_AT_ONCE]
-                rest = self._pack([ids[shared:] for ids in group])
-                logits, cache = model.step(rest, base.select([0] * len(group)))
+                logits, cache = take_in(group)
                 for label, words in enumerate(self._continuations):
                     scores = _log_probability(logits, words[0]) + self._rest_of(words, cache)
                     out[begin : begin + len(group), label] = scores.cpu().numpy()
                 progress.advance(len(group))
         progress.end()
         return out
+
+    def _going_on(self, prompts: Sequence[np.ndarray]) -> TakeIn:
+        """Return how a language model takes in some of the prompts; what all begin with, mostly the shots, it has."""
+        model = self.decoder.model
+        shared = _common_beginning(prompts)
+        base = model.start(1)
+        if shared:
+            _, base = model.step(self._pack([prompts[0][:shared]]), base)
+
+        def take_in(group: Sequence[np.ndarray]) -> tuple[torch.Tensor, Cache]:
+            rest = self._pack([ids[shared:] for ids in group])
+            return model.step(rest, base.select([0] * len(group)))
+
+        return take_in
+
+    def _answering(self, group: Sequence[np.ndarray]) -> tuple[torch.Tensor, Cache]:
+        """Take prompts in by the encoder, and begin their answers."""
+        model = cast("EncoderDecoder", self.decoder.model)
+        memory = model.encode(self._pack(group))
+        starts = self._pack([np.array([self.decoder.start])] * len(group))
+        return model.step(starts, model.start(len(group), memory))
 
     def _rest_of(self, words: np.ndarray, cache: Cache) -> torch.Tensor:
         """Return the log-likelihood of a label's tokens after its first, for each row of a cache, [rows]."""

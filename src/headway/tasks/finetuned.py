@@ -10,7 +10,7 @@ from headway.core.files import read_json, write_json
 from headway.models.heads import Classifier
 from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
-from headway.weights.pretrained import load_classifier, opens_in_transformers, save_classifier
+from headway.weights.pretrained import load_classifier, opened_by, save_classifier
 
 if TYPE_CHECKING:
     from headway.models.base import Backbone
@@ -33,9 +33,9 @@ class FineTunedClassifier:
 
     @property
     def opens_with(self) -> str | None:
-        """What opens its folder."""
-        known = opens_in_transformers(self.encoder.backbone)
-        return "transformers AutoModelForSequenceClassification (uncalibrated logits)" if known else None
+        """How other software opens its folder."""
+        kind = opened_by(self.encoder.backbone, "classifier")
+        return kind and f"transformers {kind} (uncalibrated logits)"
 
     @property
     def parameters(self) -> int:

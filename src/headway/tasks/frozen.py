@@ -20,7 +20,7 @@ from headway.core.files import read_json, write_json
 from headway.core.tensors import load_arrays, save_arrays
 from headway.models.linear_head import LinearHead
 from headway.tasks.encoder import TextEncoder
-from headway.weights.pretrained import load_encoder, opens_in_transformers, save_encoder
+from headway.weights.pretrained import load_encoder, opened_by, save_encoder
 
 _FILE = "frozen.json"
 _HEAD = "head.safetensors"
@@ -75,13 +75,9 @@ class FrozenClassifier:
 
     @property
     def opens_with(self) -> str | None:
-        """What opens the encoder's part of its folder."""
-        known = opens_in_transformers(self.encoder.backbone)
-        return (
-            "transformers AutoModel (the encoder; Headway reads head.safetensors beside it)"
-            if known
-            else None
-        )
+        """How other software opens its folder."""
+        kind = opened_by(self.encoder.backbone, "encoder")
+        return kind and f"transformers {kind} (the encoder; Headway reads head.safetensors beside it)"
 
     @property
     def parameters(self) -> int:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from headway.blocks.ragged import Tokens
 from headway.models.pretraining_heads import MaskedLanguageModel
+from headway.tasks.unigram import Score
 
 SHARE = 0.15
 MASKED, REPLACED = 0.8, 0.1  # of the chosen tokens; the rest stays
@@ -87,13 +88,6 @@ def loss(model: MaskedLanguageModel, examples: Batch) -> Tensor:
     return F.cross_entropy(model(examples.tokens, examples.places), examples.targets)
 
 
-class Score(NamedTuple):
-    """How well masked tokens are named: the share that is right, and the mean cross-entropy in nats."""
-
-    accuracy: float
-    loss: float
-
-
 def score(model: MaskedLanguageModel, batches: Iterable[Batch]) -> Score:
     """Score a model over the places of all batches."""
     right = total = 0
@@ -106,18 +100,3 @@ def score(model: MaskedLanguageModel, batches: Iterable[Batch]) -> Score:
             nats += float(F.cross_entropy(logits.double(), examples.targets, reduction="sum"))
             total += len(examples.targets)
     return Score(right / total, nats / total)
-
-
-def unigram_score(training: Iterable[np.ndarray], vocabulary: Vocabulary, batches: Iterable[Batch]) -> Score:
-    """Score the model that looks at no context: each ordinary token as likely as in the training texts.
-
-    One is added to every count, so that no token is impossible.
-    """
-    counts = np.zeros(vocabulary.size)
-    for ids in training:
-        counts += np.bincount(ids, minlength=vocabulary.size)
-    counts[vocabulary.ordinary] += 1
-    counts[list(vocabulary.special)] = 0
-    shares = counts / counts.sum()
-    targets = np.concatenate([examples.targets.cpu().numpy() for examples in batches])
-    return Score(float((targets == shares.argmax()).mean()), float(-np.log(shares[targets]).mean()))

@@ -14,9 +14,10 @@ from headway.core.files import atomic_folder, read_json, write_json
 from headway.core.tensors import load_arrays, save_arrays
 from headway.data import units
 from headway.data.corpus import Corpus
-from headway.data.tokenizers import END, FILE, Tokenizer
+from headway.data.tokenizers import END
 from headway.metrics.perplexity import Perplexity, of_text
 from headway.models.ngram_lm import MAX_ORDER, Discounts, Level, NgramModel
+from headway.tasks.tokenizer_files import AnyTokenizer, tokenizer_in
 from headway.weights import arpa
 
 SETTINGS = "ngrams.json"
@@ -31,12 +32,12 @@ class NgramText:
     """
 
     model: NgramModel
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
     by_line: bool
 
     @classmethod
     def fit(
-        cls, texts: Sequence[str], tokenizer: Tokenizer, *, order: int = MAX_ORDER, by_line: bool = False
+        cls, texts: Sequence[str], tokenizer: AnyTokenizer, *, order: int = MAX_ORDER, by_line: bool = False
     ) -> Self:
         """Count and smooth; each text is a document. Raises UsageError on another order than 1 to 5, or no text."""
         sequences = _sequences(texts, tokenizer, by_line)
@@ -114,8 +115,7 @@ class NgramText:
             ]
             discounts = [Discounts(**values) for values in settings["discounts"]]
             model = NgramModel(levels, settings["vocab_size"], discounts)
-            tokenizer = Tokenizer.load(folder / FILE)
-            return cls(model, tokenizer, settings["by_line"])
+            return cls(model, tokenizer_in(folder), settings["by_line"])
         except (KeyError, TypeError) as error:
             raise WeightsError(f"is damaged: {error} is missing", where=str(folder)) from error
 
@@ -128,7 +128,7 @@ def _arrays(model: NgramModel) -> dict[str, np.ndarray]:
     }
 
 
-def _sequences(texts: Iterable[str], tokenizer: Tokenizer, by_line: bool) -> list[np.ndarray]:
+def _sequences(texts: Iterable[str], tokenizer: AnyTokenizer, by_line: bool) -> list[np.ndarray]:
     """Return the ids of each text or, by line, of each line that is not blank, with the end."""
     if not by_line:
         return tokenizer.pieces(list(texts))

@@ -1,6 +1,7 @@
 """The tokenizer that belongs to a model: of the zoo, or beside one in a folder."""
 
 from pathlib import Path
+from typing import TypeAlias
 
 from headway.core.errors import DataError, UsageError
 from headway.core.files import read_json
@@ -8,12 +9,15 @@ from headway.data import characters
 from headway.data.bpe import gpt2_tokenizer
 from headway.data.characters import CharacterTokenizer
 from headway.data.pickled_words import read_pickled_words
+from headway.data.sentencepiece import MODEL_FILE, SentencePieceTokenizer
 from headway.data.tokenizers import FILE, Tokenizer
 from headway.data.word_vocabulary import word_tokenizer
 from headway.data.wordpiece import read_wordpiece
 from headway.weights import cache, catalog
 from headway.weights.catalog import Entry
 from headway.weights.pretrained import FASTAI_WORDS
+
+AnyTokenizer: TypeAlias = Tokenizer | SentencePieceTokenizer
 
 
 def published_tokenizer(entry: Entry, folder: Path) -> Tokenizer:
@@ -34,7 +38,7 @@ def published_reader(entry: Entry, folder: Path) -> Tokenizer | CharacterTokeniz
     return published_tokenizer(entry, folder)
 
 
-def reader_in(folder: Path) -> Tokenizer | CharacterTokenizer:
+def reader_in(folder: Path) -> AnyTokenizer | CharacterTokenizer:
     """Read what turns texts into the ids of a folder's model: characters of words, or a tokenizer. Raises DataError."""
     if (folder / characters.FILE).is_file():
         return CharacterTokenizer.load(folder / characters.FILE)
@@ -43,24 +47,31 @@ def reader_in(folder: Path) -> Tokenizer | CharacterTokenizer:
     return tokenizer_in(folder)
 
 
-def tokenizer_in(folder: Path) -> Tokenizer:
-    """Read `tokenizer.json`, or an older model's `vocab.txt` or its `vocab.json` and `merges.txt`. Raises DataError."""
+def tokenizer_in(folder: Path) -> AnyTokenizer:
+    """Read `tokenizer.json`, or an older model's `vocab.txt`, its `vocab.json` and `merges.txt`, or its `spiece.model`.
+
+    Raises DataError, RunError.
+    """
     if (folder / FILE).is_file():
-        return Tokenizer.load(folder / FILE)
+        stored = read_json(folder / FILE)
+        unigram = isinstance(stored, dict) and (stored.get("model") or {}).get("type") == "Unigram"
+        return SentencePieceTokenizer.load(folder / FILE) if unigram else Tokenizer.load(folder / FILE)
     if (folder / "vocab.txt").is_file():
         return read_wordpiece(folder / "vocab.txt")
     if (folder / "merges.txt").is_file():
         return gpt2_tokenizer(folder / "vocab.json", folder / "merges.txt")
+    if (folder / MODEL_FILE).is_file():
+        return SentencePieceTokenizer.from_model(folder / MODEL_FILE)
     if words := sorted(folder.glob(FASTAI_WORDS)):  # ULMFiT's, all in small letters
         return word_tokenizer(read_pickled_words(words[0]), lowercase=True)
     raise DataError(
-        f"has no tokenizer ({FILE}, vocab.txt, or vocab.json with merges.txt)",
+        f"has no tokenizer ({FILE}, vocab.txt, {MODEL_FILE}, or vocab.json with merges.txt)",
         where=str(folder),
         remedy="Put the file that was published with the model beside its weights.",
     )
 
 
-def tokenizer_of(source: str | Path) -> Tokenizer:
+def tokenizer_of(source: str | Path) -> AnyTokenizer:
     """Return the tokenizer of a file, of a model's folder, or of a cached model of the zoo by its name.
 
     Raises UsageError when the source is none of these, DataError, FetchError.

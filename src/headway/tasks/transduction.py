@@ -4,7 +4,7 @@ The decoder reads a start token and then the target; after each token it is aske
 token (Vaswani et al. 2017).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from headway.blocks.ragged import Tokens
 from headway.models.base import EncoderDecoder
 from headway.models.generate import LengthPenalty, beam_search, gnmt_penalty
+from headway.tasks.unigram import Score
 
 TOKENS_IN_A_BATCH = 4096  # of sources and their beams; bounds the memory of decoding
 
@@ -54,19 +55,27 @@ def loss(model: EncoderDecoder, pairs: Batch, *, smoothing: float = 0.0) -> Tens
     return F.cross_entropy(logits, pairs.targets, label_smoothing=smoothing)
 
 
-def mean_loss(model: EncoderDecoder, batches: Sequence[Batch]) -> float:
-    """Return the cross-entropy per token over all batches, in nats, in evaluation and without smoothing."""
+def score(model: EncoderDecoder, batches: Iterable[Batch], special: Sequence[int] = ()) -> Score:
+    """Score a model over the targets of all batches, each given those before it: without smoothing, in evaluation.
+
+    special: ids that are not counted.
+    """
     module = cast("nn.Module", model)
     training = module.training
     module.eval()
-    total = count = 0.0
+    left_out = torch.tensor(special, dtype=torch.int64)
+    right = total = 0
+    nats = 0.0
     with torch.no_grad():  # not inference_mode: what a batch remembers of it may be trained on later
         for pairs in batches:
-            size = len(pairs.targets)
-            total += loss(model, pairs).item() * size
-            count += size
+            counted = ~torch.isin(pairs.targets, left_out.to(pairs.targets.device))
+            logits = model.logits(pairs.source, pairs.inputs)[counted]
+            targets = pairs.targets[counted]
+            right += int((logits.argmax(1) == targets).sum())
+            nats += float(F.cross_entropy(logits.double(), targets, reduction="sum"))
+            total += len(targets)
     module.train(training)
-    return total / count
+    return Score(right / total, nats / total)
 
 
 def answers(

@@ -53,5 +53,6 @@ def _groups(
         chosen = [parameter for parameter in kept if (parameter.ndim > 1) == decayed]
         if chosen:
             decay = settings.weight_decay if decayed else 0.0
-            groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+            group = {"params": chosen, "lr": rate, "weight_decay": decay}
+            groups.append(group | {"betas": (0.9, settings.beta2), "eps": settings.epsilon})
     return groups

@@ -26,8 +26,8 @@ from headway.models.pretraining_heads import BertPretraining
 from headway.tasks import masked_language, next_sentence
 from headway.tasks.masked_language import Vocabulary, mask
 from headway.tasks.next_sentence import Batch, Document
+from headway.tasks.unigram import Unigram
 from headway.training.pretraining import Order
-from headway.training.schedules import Schedule, warmup_linear
 from headway.training.settings import TrainingSettings
 from headway.weights.pretraining import save_pretraining
 
@@ -70,7 +70,6 @@ class BertOnText:
     held_out: Sequence[Example]
     seed: int
     device: torch.device
-    schedule: Schedule = warmup_linear
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -130,7 +129,8 @@ class BertOnText:
         masked = [batch.masked for batch in batches]
         found = masked_language.score(self.model, masked)
         texts = (example.ids for example in self.examples)
-        unigram = masked_language.unigram_score(texts, self._vocabulary, masked)
+        targets = np.concatenate([batch.targets.cpu().numpy() for batch in masked])
+        unigram = Unigram(texts, self.tokenizer.vocab_size, self._vocabulary.special).score(targets)
         return {
             "masked accuracy": found.accuracy,
             "masked accuracy, unigram model": unigram.accuracy,

@@ -1,4 +1,4 @@
-"""Pretraining: from a corpus of plain text to a folder that `headway fit --model` takes.
+"""Pretraining: from a corpus of plain text (or of line pairs) to a folder that `headway fit --model` takes.
 
 Each architecture is pretrained in a way of its own, by a class that keeps the `Pretraining` contract. It decides what
 it reads of the corpus, how large its sizes are, and what it is measured by; all else is the same for all, and here.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import copy
 import importlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from headway.core.arithmetic import FILE as ARITHMETIC_FILE
+from headway.core.arithmetic import Arithmetic, decide
 from headway.core.errors import UsageError
 from headway.core.files import write_json
 from headway.core.progress import Progress, Silent
@@ -23,17 +25,20 @@ from headway.core.times import human_seconds
 from headway.data.corpus import Corpus, read_corpus
 from headway.training.groups import parameter_groups
 from headway.training.loop import train
+from headway.weights.cache import cache_folder
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from headway.training.schedules import Schedule
     from headway.training.settings import TrainingSettings
 
 # --arch -> the class that keeps the contract below
 ARCHITECTURES = {
     "bert": "headway.training.pretrain_bert:BertOnText",
+    "gpt2": "headway.training.pretrain_gpt2:Gpt2OnText",
+    "t5": "headway.training.pretrain_t5:T5OnText",
+    "transformer": "headway.training.pretrain_transformer:TransformerOnPairs",
 }
 RECORD_FILE = "pretraining.json"
 FORMAT = 1
@@ -59,7 +64,6 @@ class Pretraining(Protocol):
     sizes: ClassVar[Mapping[str, Any]]  # --size -> whatever the class needs to know of it, the smallest first
     model: nn.Module
     settings: TrainingSettings
-    schedule: Schedule
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -94,6 +98,7 @@ class Pretrained:
     parameters: int
     steps: int
     settings: dict[str, Any]
+    arithmetic: str
     loss: float  # mean over the last epoch
     figures: dict[str, float]
     seconds: float
@@ -135,25 +140,14 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
     corpus = read_corpus(order.corpus)
     progress.say(f"{corpus.source}: {len(corpus.documents):,} documents, {corpus.characters:,} characters")
     work = kind.prepare(corpus, order, device)
+    arithmetic = arithmetic_on(device)
     parameters = sum(parameter.numel() for parameter in work.model.parameters())
     progress.say(f"  {work.describe()}; {parameters:,} parameters")
     batches = len(work.epoch_batches(0))
     steps = batches * work.settings.epochs
-    seconds = steps * seconds_per_step(work, order.seed)
+    seconds = steps * seconds_per_step(work, order.seed, arithmetic)
     progress.say(f"  {steps:,} steps, {batches:,} an epoch: about {human_seconds(seconds)}")
-    groups = parameter_groups(work.model.parameters(), (), work.settings)
-    loss = train(
-        work.model,
-        groups,
-        work.loss,
-        work.epoch_batches,
-        work.settings,
-        order.seed,
-        progress,
-        name="pretraining",
-        schedule=work.schedule,
-        after_epoch=work.after_epoch,
-    )
+    loss = _train(work, work.epoch_batches, work.settings, order.seed, arithmetic, progress, work.after_epoch)
     progress.end()
     figures = work.measure()
     work.save(folder)
@@ -164,6 +158,7 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
         parameters=parameters,
         steps=steps,
         settings=work.settings.to_dict(),
+        arithmetic=str(arithmetic),
         loss=loss,
         figures=figures,
         seconds=time.monotonic() - started,
@@ -172,17 +167,49 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
     return pretrained
 
 
-def seconds_per_step(work: Pretraining, seed: int) -> float:
+def arithmetic_on(device: torch.device) -> Arithmetic:
+    """Return what training computes with on a device of this machine."""
+    return decide(device, cache_folder() / ARITHMETIC_FILE)
+
+
+def seconds_per_step(work: Pretraining, seed: int, arithmetic: Arithmetic) -> float:
     """Time a few steps, the first left out, and put the weights back as they were."""
     before = copy.deepcopy(work.model.state_dict())
     times = [time.perf_counter()]
     batches = work.epoch_batches(0)[:_TIMED_STEPS]
     settings = replace(work.settings, epochs=1)
-    groups = parameter_groups(work.model.parameters(), (), settings)
-    train(work.model, groups, work.loss, lambda epoch: batches, settings, seed, _Stopwatch(times))
+    _train(work, lambda epoch: batches, settings, seed, arithmetic, _Stopwatch(times))
     work.model.load_state_dict(before)
     steps = np.diff(times)
     return float(np.median(steps[1:] if len(steps) > 1 else steps))
+
+
+def _train(
+    work: Pretraining,
+    epoch_batches: Callable[[int], Sequence[Any]],
+    settings: TrainingSettings,
+    seed: int,
+    arithmetic: Arithmetic,
+    progress: Progress,
+    after_epoch: Callable[[int], None] | None = None,
+) -> float:
+    def loss(batch: Any) -> Tensor:
+        with arithmetic.forward():
+            return work.loss(batch)
+
+    groups = parameter_groups(work.model.parameters(), (), settings)
+    with arithmetic.training():
+        return train(
+            work.model,
+            groups,
+            loss,
+            epoch_batches,
+            settings,
+            seed,
+            progress,
+            name="pretraining",
+            after_epoch=after_epoch,
+        )
 
 
 class _Stopwatch(Silent):

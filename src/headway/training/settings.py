@@ -23,6 +23,8 @@ class TrainingSettings(Config):
     warmup: float = 0.1  # share of the steps
     weight_decay: float = 0.01  # not on biases and norms
     clip: float = 1.0  # of the gradient's Euclidean length over all parameters
+    beta2: float = 0.999  # of Adam's mean of squares; that of the mean is 0.9
+    epsilon: float = 1e-8  # added to the root of the mean of squares
     layer_decay: float = 1.0  # of the rate, from each layer group to the one below it
     fresh_layers: int = 0  # top layers that start from fresh weights
     frozen_groups: int = 0  # lowest layer groups that stay as they are

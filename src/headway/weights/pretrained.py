@@ -31,7 +31,7 @@ from headway.models.registry import (
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
 from headway.weights.convert import Conversion, fill_model, to_theirs
-from headway.weights.formats import MODEL_TYPES, NOT_IN_TRANSFORMERS, layout, layout_of
+from headway.weights.formats import MODEL_TYPES, layout, layout_of
 from headway.weights.read import read_tensors, write_safetensors
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -150,9 +150,10 @@ def architecture_of(backbone: Backbone) -> str:
     return next(name for name, path in BACKBONES.items() if path == f"{kind.__module__}:{kind.__qualname__}")
 
 
-def opens_in_transformers(backbone: Backbone) -> bool:
-    """Return whether transformers has this architecture, and so opens the folders that are written here."""
-    return architecture_of(backbone) not in NOT_IN_TRANSFORMERS
+def opened_by(backbone: Backbone, part: str) -> str | None:
+    """Return what in transformers opens a folder with the "encoder" or the "classifier"; None: nothing."""
+    opened: dict[str, str] = getattr(layout(architecture_of(backbone)), "OPENED_BY", {})
+    return opened.get(part)
 
 
 class _NoDraws(TorchFunctionMode):

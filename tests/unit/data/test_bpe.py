@@ -4,15 +4,20 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from headway.core.errors import DataError, UsageError
+from headway.data import bpe
 from headway.data.bpe import (
     gpt2_tokenizer,
     gpt_tokenizer,
+    read_bytes,
     read_merges,
     read_vocabulary,
     recover_merges,
+    text_parts,
+    train_bytes,
     write_merges,
 )
 from headway.data.tokenizers import Tokenizer
@@ -104,3 +109,41 @@ def test_files_that_do_not_belong_together_are_refused(toy: tuple[Path, Path], t
             gpt2_tokenizer(vocabulary, merges)
     with pytest.raises(DataError, match="cannot be read"):
         gpt2_tokenizer(tmp_path / "nowhere.json", merges)
+
+
+def test_gpt2s_merges_are_recovered_from_its_table_alone() -> None:
+    vocabulary, merges = _fixture("gpt2_bpe_encoder.json"), _fixture("gpt2_bpe_vocab.bpe")
+    texts = [
+        "It's a truth universally acknowledged,\n\n  that 1,999 naïve cafés 😀",
+        "𝕳 def f(x):\n\treturn x",
+    ]
+    published = gpt2_tokenizer(vocabulary, merges).pieces(texts)
+    for mine, theirs in zip(read_bytes(vocabulary).pieces(texts), published, strict=True):
+        assert mine.tolist() == theirs.tolist()
+
+
+def test_a_vocabulary_of_bytes_is_made_from_texts_and_knows_every_text(tmp_path: Path) -> None:
+    texts = ["the rain in Spain stays mainly in the plain\n"] * 9
+    tokenizer = train_bytes(texts, 278)
+    assert tokenizer.vocab_size == 278 and tokenizer.end == 0
+    strange = "Ünknown 😀\x00\n\n  the plain "
+    (ids,) = tokenizer.pieces([strange])
+    assert tokenizer.decode(ids) == strange
+    assert len(tokenizer.pieces([" the rain"])[0]) < 4
+    ended = tokenizer.ending()
+    assert ended.encode(["the"], 9).ids[0].tolist() == [*tokenizer.pieces(["the"])[0], 0]
+    tokenizer.save(tmp_path, max_tokens=12)
+    assert read_bytes(tmp_path / "tokenizer.json").pieces([strange])[0].tolist() == ids.tolist()
+    with pytest.raises(DataError, match="holds no text"):
+        train_bytes(["", ""], 290)
+
+
+@pytest.mark.parametrize("most", [0, 3, 20])
+def test_a_document_in_parts_has_the_ids_of_the_whole(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bpe, "CHARACTERS_AT_ONCE", most)
+    lines = ["one two", "", "", "  three", "four ", " ", "five", "", "six\tseven", "", "", "", "eight", ""]
+    whole = "\n".join(lines)
+    parts = text_parts(lines)
+    assert "".join(parts) == whole and len(parts) > 1
+    tokenizer = train_bytes([whole] * 3, 300)
+    assert np.concatenate(tokenizer.pieces(parts)).tolist() == tokenizer.pieces([whole])[0].tolist()

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headway.data.batches import epoch_order, length_batches
+from headway.data.batches import epoch_order, length_batches, windows
 from headway.data.splits import deal, duplicate_groups, holdout, stratified_sample
 
 labelled = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 30)), min_size=10, max_size=120).map(np.array)
@@ -96,3 +96,18 @@ def test_little_is_padded_and_lengths_are_mixed():
     longest = np.array([lengths[batch].max() for batch in batches])
     assert sum(lengths[b].max() * len(b) for b in batches) < 1.15 * lengths.sum()
     assert abs(np.corrcoef(longest[:-1], longest[1:])[0, 1]) < 0.3
+
+
+@given(
+    n=st.integers(2, 200),
+    length=st.integers(1, 50),
+    start=st.integers(0, 199),
+    ahead=st.integers(0, 1),
+)
+def test_windows_cover_a_run_wherever_they_begin(n, length, start, ahead):
+    found = windows(np.arange(n, dtype=np.int32), length, start, ahead=ahead)
+    assert len(found) == -(-n // length)
+    assert all(len(window) == min(length + ahead, n) for window in found)
+    assert all((np.diff(window) % n == 1 % n).all() for window in found)
+    assert set(np.concatenate([window[:length] for window in found]).tolist()) == set(range(n))
+    assert found[0][0] == start % n

@@ -242,3 +242,20 @@ def test_an_encoder_decoder_answers(tmp_path: Path) -> None:
     assert len(decoder.search(questions, beams=2, max_tokens=6)[1]) == 2
     with pytest.raises(UsageError, match="no text a likelihood by itself"):
         perplexity(decoder, TEXT)
+    classifier = FewShotClassifier(
+        decoder=decoder,
+        labels=("good", "bad"),
+        words=("good", "very bad"),
+        template=Template(),
+        shots=(("a poor film", "very bad"),),
+        normalization="sum",
+    )
+    likelihoods = classifier.log_likelihoods(questions)
+    for row, question in enumerate(questions):
+        for label, words in enumerate(("good", "very bad")):
+            (source, target) = tokenizer.encode([classifier.prompt(question), f" {words}"], 99).ids
+            begun = np.concatenate([[tokenizer.pad], target[:-1]])
+            with torch.no_grad():
+                chances = model.logits(Tokens.pack([source]), Tokens.pack([begun])).double().log_softmax(-1)
+            said = chances[range(len(target)), torch.from_numpy(target).long()].sum().item()
+            assert likelihoods[row, label] == pytest.approx(said, rel=1e-5)

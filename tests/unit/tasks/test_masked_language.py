@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from headway.models.bert import Bert, BertConfig
 from headway.models.pretraining_heads import MaskedLanguageModel
-from headway.tasks.masked_language import Vocabulary, batch, loss, mask, score, unigram_score
+from headway.tasks.masked_language import Vocabulary, batch, loss, mask, score
+from headway.tasks.unigram import Unigram
 
 VOCABULARY = Vocabulary(size=50, mask=4, special=(0, 1, 2, 3, 4, 49))
 DEVICE = torch.device("cpu")
@@ -82,9 +83,7 @@ def test_a_batch_moves_places_to_the_packed_tokens_and_its_loss_is_over_them_alo
 
 def test_the_unigram_model_names_the_commonest_token() -> None:
     training = [np.array([2, 7, 7, 7, 8, 3]), np.array([2, 7, 9, 3])]
-    masked = [mask(np.array([7]), VOCABULARY, np.random.default_rng(0)) for _ in range(3)]
-    masked.append(mask(np.array([8]), VOCABULARY, np.random.default_rng(0)))
-    found = unigram_score(training, VOCABULARY, [batch(masked, DEVICE)])
+    found = Unigram(training, VOCABULARY.size, VOCABULARY.special).score(np.array([7, 7, 7, 8]))
     assert found.accuracy == 0.75
     total = 4 + 1 + 1 + 44  # counts of 7, 8, 9 and one more for each ordinary token
     assert found.loss == pytest.approx(-(3 * np.log(5 / total) + np.log(2 / total)) / 4)

@@ -54,12 +54,18 @@ def test_label_smoothing_is_its_formula(smoothing: float) -> None:
     assert found.item() == criterion(logits, batch.targets).item()
 
 
-def test_the_mean_loss_is_over_tokens() -> None:
-    model, pairs = _model().double(), _pairs(9, seed=2)
-    whole = transduction.mean_loss(model, [_batch(pairs)])
-    assert transduction.mean_loss(model, [_batch(pairs[:2]), _batch(pairs[2:])]) == pytest.approx(
-        whole, rel=1e-12
-    )
+def test_a_score_is_over_tokens_and_leaves_out_those_that_are_named() -> None:
+    model, pairs = _model().double().train(), _pairs(9, seed=2)
+    whole = transduction.score(model, [_batch(pairs)])
+    parts = transduction.score(model, [_batch(pairs[:2]), _batch(pairs[2:])])
+    assert model.training and parts == pytest.approx(whole, rel=1e-12)
+    batch = _batch(pairs)
+    logits = model.eval().logits(batch.source, batch.inputs).log_softmax(-1)
+    counted = batch.targets != END
+    named = logits[counted].gather(1, batch.targets[counted, None])
+    found = transduction.score(model, [batch], [END])
+    assert found.loss == pytest.approx(-named.mean().item(), rel=1e-12)
+    assert found.accuracy == (logits[counted].argmax(1) == batch.targets[counted]).double().mean().item()
 
 
 def test_a_transformer_learns_to_turn_texts_around() -> None:
@@ -71,7 +77,7 @@ def test_a_transformer_learns_to_turn_texts_around() -> None:
 
     def after_epoch(epoch: int) -> None:
         last(epoch)
-        losses.append(transduction.mean_loss(model, [_batch(pairs[:200])]))
+        losses.append(transduction.score(model, [_batch(pairs[:200])]).loss)
 
     train(
         model,
@@ -86,7 +92,7 @@ def test_a_transformer_learns_to_turn_texts_around() -> None:
     )
     assert len(losses) == 8
     model.load_state_dict(last.mean())
-    assert transduction.mean_loss(model, [_batch(pairs[:200])]) < 0.5 * losses[0]
+    assert transduction.score(model, [_batch(pairs[:200])]).loss < 0.5 * losses[0]
     fresh = _pairs(100, seed=4)
     found = transduction.answers(
         model, [source for source, _ in fresh], start=START, end=END, max_tokens=8, device=CPU

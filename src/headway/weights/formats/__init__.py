@@ -7,6 +7,7 @@ A layout module offers:
     rules_for(names, classifier) -> rules      the table for a file that holds tensors of these names
     read_config(theirs) -> Config              and write_config(config) -> theirs
     ENCODER_CLASS, CLASSIFIER_CLASS            what transformers calls the two
+    OPENED_BY                                  what in transformers opens an "encoder", a "classifier"; none: left out
     read_head_dropout(theirs) -> float         the classifier's dropout, which HEAD_DROPOUT is their key for
 
 That of a language model also offers LANGUAGE, the rules of the model with its head, and LANGUAGE_CLASS; and where that
@@ -20,9 +21,6 @@ from types import ModuleType
 
 from headway.models.registry import backbone_class
 
-NOT_IN_TRANSFORMERS = frozenset(
-    {"awd_lstm", "elmo", "transformer"}
-)  # what we write of these, transformers does not open
 MODEL_TYPES = {"openai-gpt": "gpt"}  # their name of an architecture -> ours, where the two differ
 
 

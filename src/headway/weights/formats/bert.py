@@ -14,6 +14,7 @@ CLASSIFIER_CLASS = "BertForSequenceClassification"
 PRETRAINING_CLASS = "BertForPreTraining"
 MASKED_LANGUAGE_CLASS = "BertForMaskedLM"
 HEAD_DROPOUT = "classifier_dropout"
+OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
 
 _LAYER = "encoder.layer.{i}."
 

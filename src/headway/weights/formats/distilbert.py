@@ -14,6 +14,7 @@ ENCODER_CLASS = "DistilBertModel"
 CLASSIFIER_CLASS = "DistilBertForSequenceClassification"
 MASKED_LANGUAGE_CLASS = "DistilBertForMaskedLM"
 HEAD_DROPOUT = "seq_classif_dropout"
+OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
 
 _LAYER = "transformer.layer.{i}."
 _NORM_EPS = 1e-12  # their code's constant; their configuration has no key for it

@@ -14,6 +14,7 @@ ENCODER_CLASS = "OpenAIGPTModel"
 CLASSIFIER_CLASS = "OpenAIGPTForSequenceClassification"
 LANGUAGE_CLASS = "OpenAIGPTLMHeadModel"
 HEAD_DROPOUT = "summary_first_dropout"
+OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
 
 _LAYER = "h.{i}."
 

@@ -14,6 +14,7 @@ ENCODER_CLASS = "GPT2Model"
 CLASSIFIER_CLASS = "GPT2ForSequenceClassification"
 LANGUAGE_CLASS = "GPT2LMHeadModel"
 HEAD_DROPOUT = "summary_first_dropout"
+OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
 
 _LAYER = "h.{i}."
 

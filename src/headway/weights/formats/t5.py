@@ -17,6 +17,10 @@ ENCODER_CLASS = "T5EncoderModel"
 CLASSIFIER_CLASS = "T5ForTokenClassification"
 ENCODER_DECODER_CLASS = "T5ForConditionalGeneration"
 HEAD_DROPOUT = "classifier_dropout"
+OPENED_BY = {
+    "encoder": "T5EncoderModel",
+    "classifier": "AutoModelForTokenClassification, by the mean over the tokens",
+}
 
 _NORM = "layer_norm.weight"
 

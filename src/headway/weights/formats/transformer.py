@@ -16,6 +16,7 @@ ENCODER_CLASS = "TransformerEncoder"
 CLASSIFIER_CLASS = "Classifier"
 ENCODER_DECODER_CLASS = "Transformer"
 HEAD_DROPOUT = "classifier_dropout"
+OPENED_BY: dict[str, str] = {}  # nothing of others opens it
 
 ENCODER: tuple[Rule, ...] = (Rename("encoder.{rest}", "{rest}"),)
 

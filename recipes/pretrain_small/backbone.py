@@ -1,0 +1,92 @@
+"""The networks of the recipe: how each is pretrained, and on what."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from recipes.pretrain_small.cells import RESULTS, Cell
+from recipes.text_ladder.rows import DATA
+
+from headway import api
+from headway.cli.display import PlainLines
+from headway.core.files import read_json
+from headway.data.corpus import read_corpus
+from headway.training.pretraining import (
+    RECORD_FILE,
+    Order,
+    arithmetic_on,
+    pretraining_class,
+    seconds_per_step,
+)
+
+AUSTEN = ("emma", "mansfieldpark", "northangerabbey", "prideprejudice", "sensesensibility", "persuasion")
+NOVELS = {f"austen-{name}": DATA / "lm_austen" / f"{name}.txt" for name in AUSTEN}
+OLDER = {
+    "bible": DATA / "lm_kjv" / "kjv.txt",
+    "shakespeare": DATA / "lm_tinyshakespeare" / "input.txt",
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network: its architecture, its texts, and how often it reads them."""
+
+    name: str
+    texts: Mapping[str, Path]
+    size: str
+    epochs: int
+
+    @property
+    def folder(self) -> Path:
+        """Where it is saved."""
+        return RESULTS / self.name
+
+    @property
+    def corpus(self) -> Path:
+        """Where its texts are gathered."""
+        return RESULTS / f"{self.name}-corpus"
+
+    def gather(self) -> None:
+        """Put the texts into one folder."""
+        self.corpus.mkdir(parents=True, exist_ok=True)
+        for name, path in self.texts.items():
+            shutil.copyfile(path, self.corpus / f"{name}.txt")
+
+    def cell(self) -> Cell:
+        """Return the pretraining."""
+        return Cell(RESULTS / f"{self.name}.json", self._pretrain, self._estimate)
+
+    def _pretrain(self) -> dict[str, Any]:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        folder = api.pretrain(
+            self.corpus,
+            arch=self.name,
+            size=self.size,
+            epochs=self.epochs,
+            out=self.folder,
+            device="cpu",
+            progress=PlainLines(),
+        )
+        record: dict[str, Any] = read_json(folder / RECORD_FILE)
+        return record
+
+    def _estimate(self) -> float:
+        """Time a few steps."""
+        order = Order(corpus=self.corpus, architecture=self.name, size=self.size, epochs=self.epochs)
+        cpu = torch.device("cpu")
+        work = pretraining_class(self.name).prepare(read_corpus(self.corpus), order, cpu)
+        steps = len(work.epoch_batches(0)) * self.epochs
+        return steps * seconds_per_step(work, order.seed, arithmetic_on(cpu)) + 60  # and the tokenizer, twice
+
+
+BACKBONES = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone("bert", NOVELS | OLDER, "tiny", 10),
+        Backbone("t5", NOVELS | OLDER, "tiny", 8),
+        Backbone("gpt2", {n: path for n, path in NOVELS.items() if "persuasion" not in n}, "tiny", 12),
+    )
+}
