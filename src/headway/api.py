@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headway.models.generate import Choose
     from headway.models.word_vectors import WordVectors
     from headway.tasks.decoder import TextDecoder
+    from headway.training.range_test import RangeTest
     from headway.weights.catalog import Published
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "few_shot",
     "fit",
     "generate",
+    "learning_rates",
     "load",
     "ngram",
     "ngram_perplexity",
@@ -180,6 +182,30 @@ def distill(
     }
     folder = _new_folder(out, f"{source.name}-distilled")
     return fit(**options, out=folder, fetch=fetch, progress=progress)
+
+
+def learning_rates(
+    data: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    model: str | Path = "minilm",
+    recipe: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> "RangeTest":
+    """Try rising learning rates on the training rows of a table in one short run, for ``fit``'s recipe.
+
+    The arguments are those of `fit`; the model's weights must be cached. Raises DataError, UsageError, FetchError.
+    """
+    from headway.ladder.encoder_training import FineTuning
+    from headway.ladder.intake import Intake, take_in
+
+    progress = progress or Silent()
+    rows, _ = take_in(Intake(data=data, text=text, label=label, seed=seed), progress)
+    training = rows.examples.take(rows.parts[0].train)
+    return FineTuning(str(model), machine.choose_device(device), recipe).try_rates(training, seed, progress)
 
 
 def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:

@@ -107,3 +107,13 @@ def test_a_damaged_cache_is_refused_with_the_remedy(tiny_zoo: Path, topics_csv: 
     frozen = run.record.rungs[-1]
     assert frozen.status == "failed"
     assert "sha256" in (frozen.reason or "") and "headway zoo fetch minilm" in (frozen.reason or "")
+
+
+def test_rates_are_tried_and_one_is_suggested(tiny_zoo: Path, topics_csv: Path) -> None:
+    from headway import api
+    from headway.weights import cache, catalog
+
+    cache.fetch(catalog.find("minilm"))
+    found = api.learning_rates(topics_csv)
+    assert len(found.rates) == len(found.losses) > 50
+    assert found.suggested in found.rates

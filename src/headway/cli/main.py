@@ -14,6 +14,7 @@ from headway.cli.generate import generate
 from headway.cli.ngram import ngram
 from headway.cli.predict import predict
 from headway.cli.pretrain import pretrain
+from headway.cli.rates import rates
 from headway.cli.show import show
 from headway.cli.vectors import app as vectors
 from headway.cli.zoo import app as zoo
@@ -31,6 +32,7 @@ app.command("fit")(fit)
 app.command("distill")(distill)
 app.command("predict")(predict)
 app.command("show")(show)
+app.command("rates")(rates)
 app.command("pretrain")(pretrain)
 app.command("ngram")(ngram)
 app.command("generate")(generate)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from headway.core.progress import Progress, Silent
-from headway.core.seeding import derive
+from headway.core.seeding import derive, generator
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
 from headway.data.splits import deal, duplicate_groups
@@ -26,6 +26,7 @@ from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remember
 from headway.training.checkpoints import Checkpoints
 from headway.training.fresh import freshen
 from headway.training.loop import train
+from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
 
@@ -129,6 +130,26 @@ class FineTuning:
         assert best is not None
         return best[1]
 
+    def try_rates(self, examples: Examples, seed: int, progress: Progress, steps: int = 100) -> RangeTest:
+        """Run the range test over so many batches of the examples, drawn again where they are fewer."""
+        settings = self.settings(len(examples))
+        encoder = TextEncoder.open(self.model, self.device)
+        freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
+        model = classification.build(encoder, len(examples.names), derive(seed, "head"))
+        ids = encoder.tokenize(examples.texts)
+        draws = generator(seed, "rates").integers(len(ids), size=(steps, settings.batch_size))
+        batches = [
+            classification.batch(encoder, [ids[row] for row in rows], examples.labels[rows]) for rows in draws
+        ]
+
+        def loss(batch: classification.Batch) -> Tensor:
+            with encoder.arithmetic.forward():
+                return classification.loss(model, batch)
+
+        groups, _ = compose(model, settings)
+        with encoder.arithmetic.training():
+            return range_test(model, groups, loss, batches, settings, seed, progress)
+
     def settings(self, rows: int) -> TrainingSettings:
         """Return the recipe for a number of training rows."""
         return replace(settings_for(rows), **self.recipe)
@@ -151,6 +172,14 @@ class FineTuning:
         )
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
         return FineTunedClassifier(examples.names, encoder, model, chosen)
+
+
+def _keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
+    """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
+    folds = deal(examples.labels, duplicate_groups(examples.texts), derive(seed, "kept rows"), 10)
+    trained = np.unique(examples.labels[folds != 0])
+    kept = (folds == 0) & np.isin(examples.labels, trained)
+    return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
 def score_on(model: Classifier, encoder: TextEncoder, examples: Examples) -> float:

@@ -1,7 +1,8 @@
 """The training loop, the only one: epochs of batches, one step each."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -12,10 +13,17 @@ from headway.core.progress import Progress
 from headway.core.seeding import derive
 from headway.training.checkpoints import Checkpoints, Position
 from headway.training.companions import Companion
+from headway.training.processes import Processes
 from headway.training.schedules import SCHEDULES, Schedule
 from headway.training.settings import TrainingSettings
 
 Batch = TypeVar("Batch")
+
+_NO_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "not enough memory",
+)  # torch's words on CPU, CUDA and MPS
 
 
 def train(
@@ -32,6 +40,8 @@ def train(
     after_epoch: Callable[[int], None] | None = None,
     companions: Sequence[Companion] = (),
     checkpoints: Checkpoints | None = None,
+    processes: Processes | None = None,
+    weight: Callable[[Batch], float] = lambda batch: 1.0,
 ) -> float:
     """Train ``model`` in place and return the mean loss of the last epoch.
 
@@ -45,6 +55,7 @@ def train(
     parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = torch.optim.AdamW(groups, fused=True)
     rates = [group["lr"] for group in groups]
+    processes, device = processes or Processes(), parameters[0].device
     schedule = schedule or SCHEDULES[settings.schedule]
     at = Position()
     if checkpoints is not None:
@@ -61,20 +72,22 @@ def train(
                 progress.begin(name, steps, "steps")
                 progress.advance(at.step)
             for number in range(at.number, len(batches)):
-                torch.manual_seed(derive(seed, "dropout", at.step))
+                torch.manual_seed(
+                    derive(seed, "dropout", at.step, *([processes.rank] if processes.rank else []))
+                )
                 factor = schedule(at.step, steps, settings.warmup)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
-                value = loss(batches[number])
-                total += _finite(value.item(), at.step, settings, name)
-                value.backward()  # type: ignore[no-untyped-call]
+                with _fitting(at.step, settings, name):
+                    value = _backward(batches[number], loss, weight, processes, parameters, device)
+                total += _finite(value, at.step, settings, name)
                 nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimizer.step()
                 optimizer.zero_grad()
                 for companion in companions:
                     companion.after_step(at.step)
                 at = Position(at.step + 1, epoch, number + 1, total)
-                if checkpoints is not None and checkpoints.due():
+                if checkpoints is not None and processes.rank == 0 and checkpoints.due():
                     checkpoints.save(at, model, optimizer, companions)
                 progress.advance(note=f"loss {total / at.number:.3f}")
             mean = total / max(1, len(batches))
@@ -88,6 +101,41 @@ def train(
         companion.after_training()
     model.eval()
     return mean
+
+
+def _backward(
+    batch: Batch | None,
+    loss: Callable[[Batch], Tensor],
+    weight: Callable[[Batch], float],
+    processes: Processes,
+    parameters: Sequence[nn.Parameter],
+    device: torch.device,
+) -> float:
+    """Leave the whole batch's gradients in the parameters and return its loss."""
+    share = processes.share(0.0 if batch is None else weight(batch), device)
+    found = 0.0
+    if batch is not None:
+        value = loss(batch) * share
+        found = value.item()
+        value.backward()  # type: ignore[no-untyped-call]
+    processes.add_gradients(parameters)
+    return processes.total(found, device)
+
+
+@contextmanager
+def _fitting(step: int, settings: TrainingSettings, name: str) -> Iterator[None]:
+    """Turn what torch says when memory is at its end into an error with a way out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        words = str(error)
+        if isinstance(error, RuntimeError) and not any(sign in words for sign in _NO_MEMORY):
+            raise
+        raise TrainingError(
+            f"a batch does not fit into memory at step {step + 1} (batch_size {settings.batch_size})",
+            where=name,
+            remedy=f"Make the batches smaller: --set batch_size={max(1, settings.batch_size // 2)}.",
+        ) from error
 
 
 def _finite(value: float, step: int, settings: TrainingSettings, name: str) -> float:

@@ -72,3 +72,27 @@ def test_a_loss_that_is_no_number_stops() -> None:
     model = _model()
     with pytest.raises(TrainingError, match=r"fine-tuning: the loss is nan at step 1"):
         _train(model, loss=lambda batch: model(batch).sum() * float("nan"))
+
+
+def test_a_batch_that_does_not_fit_is_said_with_the_way_out() -> None:
+    model = _model()
+
+    def huge(batch: Tensor) -> Tensor:
+        return model(batch).sum() * torch.empty(2**50).sum()
+
+    with pytest.raises(TrainingError, match=r"does not fit into memory at step 1 .*\n.*--set batch_size=16"):
+        _train(model, loss=huge)
+
+    def other(batch: Tensor) -> Tensor:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        _train(model, loss=other)
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were() -> None:
+    model = _model()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    with pytest.raises(TrainingError):
+        _train(model, loss=lambda batch: model(batch).sum() * float("inf"))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

@@ -1,0 +1,64 @@
+"""More than one process: each computes its share of every global batch, and their gradients are added up.
+
+Started by `torchrun`; no launcher of our own. Weights and optimizer are the same in all processes at every step, since
+all of them start from the same seed and apply the same sum. The batches, too, are made alike by all; each takes the
+rows that are its own. So the number of processes changes how fast a training is, not what it computes, but for the
+rounding of the sums, and for dropout, of which each process draws its own.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+Row = TypeVar("Row")
+
+
+class Processes:
+    """How many processes train together, and which of them this one is; by itself it is alone."""
+
+    def __init__(self, rank: int = 0, count: int = 1) -> None:
+        self.rank = rank
+        self.count = count
+
+    @classmethod
+    def joined(cls) -> "Processes":
+        """Join the processes that `torchrun` started, over nccl where there is CUDA, else gloo; alone without it."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return cls()
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
+
+    def own(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return this process's rows of a global batch; of rows in order of length each gets long and short ones."""
+        return rows[self.rank :: self.count]
+
+    def share(self, weight: float, device: torch.device) -> float:
+        """Return this process's part of the weights of all."""
+        return 1.0 if self.count == 1 else weight / self.total(weight, device)
+
+    def total(self, value: float, device: torch.device) -> float:
+        """Return the sum over the processes."""
+        if self.count == 1:
+            return value
+        kind = torch.float32 if device.type == "mps" else torch.float64
+        summed = torch.tensor(value, dtype=kind, device=device)
+        torch.distributed.all_reduce(summed)
+        return float(summed.item())
+
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Put the sum over the processes in the place of each gradient, in one message."""
+        if self.count == 1:
+            return
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        for parameter in learning:
+            if parameter.grad is None:  # it took no part here, but may have elsewhere
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in learning if parameter.grad is not None])
+        torch.distributed.all_reduce(flat)
+        pieces = torch.split(flat, [parameter.numel() for parameter in learning])
+        for parameter, piece in zip(learning, pieces, strict=True):
+            parameter.grad = piece.view_as(parameter)

@@ -1,0 +1,45 @@
+"""Two processes under torchrun compute what one computes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from two_processes import run
+
+from headway.training.processes import Processes
+
+
+def test_two_processes_give_the_losses_of_one() -> None:
+    program = Path(__file__).with_name("two_processes.py")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(program),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    losses, weights = json.loads(done.stdout.splitlines()[-1])
+    expected_losses, expected_weights = run(Processes())
+    assert losses == pytest.approx(expected_losses, rel=1e-5)
+    assert weights == pytest.approx(expected_weights, rel=1e-4)
+
+
+def test_the_shares_of_a_batch_are_the_batch() -> None:
+    rows = list(range(7))
+    shares = [list(Processes(rank, 3).own(rows)) for rank in range(3)]
+    assert sorted(row for share in shares for row in share) == rows
+    assert [len(share) for share in shares] == [3, 2, 2]
+    assert Processes().own(rows) == rows
