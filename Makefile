@@ -6,8 +6,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 REFERENCES := transformers gensim
 
 .PHONY: demo test test-parity test-tensorflow lint types clean \
-  benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate recipe-text-ladder \
-  recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5
+  benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
+  recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -45,7 +45,7 @@ types: $(VENV)/.develop
 .venv-references/.ready: pyproject.toml constraints.txt  ## Headway and its peers in one environment, for benchmarks
 	$(PYTHON) -m venv .venv-references
 	.venv-references/bin/python -m pip install --quiet --constraint constraints.txt --editable . \
-	  transformers sentence-transformers
+	  transformers sentence-transformers gensim
 	.venv-references/bin/headway zoo fetch minilm
 	.venv-references/bin/python benchmarks/published.py .venv-references/minilm
 	@touch $@
@@ -60,6 +60,19 @@ benchmark-generate: .venv-references/.ready  ## llama.cpp is built from source, 
 	.venv-references/bin/python -m pip install --quiet ctranslate2 gguf
 	.venv-references/bin/python -m pip install --quiet llama-cpp-python || echo "llama.cpp needs a C++ compiler"
 	.venv-references/bin/python benchmarks/generate.py
+
+benchmark-word2vec: .venv-references/.ready  ## about 20 minutes on 2 cores
+	.venv-references/bin/headway zoo fetch glove-6b-50d
+	mkdir -p runs
+	.venv-references/bin/python recipes/word2vec/corpus.py runs/corpus.txt
+	.venv-references/bin/python benchmarks/word2vec.py runs/corpus.txt
+	.venv-references/bin/python benchmarks/word2vec.py runs/corpus.txt --dim 300
+	.venv-references/bin/python benchmarks/word2vec.py runs/corpus.txt --memory
+	.venv-references/bin/python benchmarks/word2vec.py runs/corpus.txt --neighbours
+	.venv-references/bin/python benchmarks/objectives.py
+
+recipe-word2vec: .venv-references/.ready  ## about 30 minutes on 2 cores; cells that are there are kept
+	.venv-references/bin/python recipes/word2vec/run.py
 
 recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept
 	.venv-references/bin/python recipes/text_ladder/run.py \

@@ -49,6 +49,8 @@ __all__ = [
     "train_vectors",
 ]
 
+VECTORS_PAGE = "vectors.html"  # in a folder of vectors: the neighbourhoods of some of its words
+
 
 def load(folder: str | Path) -> Run:
     """Open a run folder. Raises RunError when it is missing, unfinished, damaged or of a later version."""
@@ -397,6 +399,7 @@ def train_vectors(
     """
     from headway.core.files import atomic_folder
     from headway.models.word2vec import Word2VecConfig
+    from headway.report.neighbourhood import chosen_words, render_neighbourhoods
     from headway.training.word2vec.folder import Order, train_folder
     from headway.training.word2vec.train import Training
 
@@ -416,7 +419,9 @@ def train_vectors(
     )
     folder = _new_folder(out, f"{order.corpus.name.split('.')[0]}-vectors")
     with atomic_folder(folder) as temporary:
-        train_folder(order, temporary, progress or Silent())
+        vectors = train_folder(order, temporary, progress or Silent())
+        page = render_neighbourhoods(vectors, chosen_words(vectors), folder.name)
+        write_text(temporary / VECTORS_PAGE, page)
     return folder
 
 

@@ -53,6 +53,9 @@ def test_ask_and_convert(folder: Path, tmp_path: Path) -> None:
     assert {"man", "he", "him"} & set(_headway("nearest", folder, "King", "--count", 6).split())
     assert "king" not in _headway("analogy", folder, "woman", "queen", "king").split()
     assert "Near spellings: queen" in _headway("nearest", folder, "queeen", fails=True)
+    assert 'id="w0"' in (folder / "vectors.html").read_text(encoding="utf-8")
+    _headway("picture", folder, "king", "queen", "--out", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<svg") == 2
     _headway("convert", folder, tmp_path / "v.bin")
     assert open_vectors(tmp_path / "v.bin").matrix.tobytes() == open_vectors(folder).matrix.tobytes()
     assert "already exists" in _headway("convert", folder, tmp_path / "v.bin", fails=True)

@@ -91,6 +91,7 @@ def train(
     typer.echo(f"{record['vocabulary']:,} words of {dimensions} numbers in {record['seconds']:,} s")
     if not record["reproducible"]:
         typer.echo("Several threads: the same seed will not give the same bytes (--threads 1 does).")
+    typer.echo(f"Pictures: {folder / 'vectors.html'}")
     typer.echo(f"Ask them: headway vectors nearest {folder} WORD")
 
 
@@ -165,6 +166,26 @@ def convert(
     typer.echo(f"{len(vectors):,} words of {vectors.size} numbers: {target}")
     if target.suffix != ".safetensors" and vectors.subwords is not None:
         typer.echo("The subwords are left out: this format has none.")
+
+
+@app.command()
+def picture(
+    source: Source,
+    words: Annotated[list[str], typer.Argument(help="The words to show, each with its nearest.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("vectors.html"),
+    form: Form = None,
+) -> None:
+    """Draw words with their nearest neighbours, as a page for the browser."""
+    from headway.core.errors import RunError
+    from headway.core.files import write_text
+    from headway.report.neighbourhood import render_neighbourhoods
+
+    if out.exists():
+        raise RunError("already exists", where=str(out), remedy="Choose another --out.")
+    vectors = _open(source, form)
+    known = [vectors.known(word) or word for word in words]
+    write_text(out, render_neighbourhoods(vectors, known, Path(source).name))
+    typer.echo(f"Open it in a browser: {out}")
 
 
 def _open(source: str, form: str | None) -> "WordVectors":

@@ -1,8 +1,9 @@
 """Skip-gram with negative sampling, its rows held in registers: one job, a stretch of sentences, per call.
 
 What makes these faster than plain loops (`loops.py`, which compute the same): a row is read once for an input word and
-kept, with its gradient, in registers; the next outputs are asked for before they are needed; negatives are read one
-after the other from a shuffled table instead of being drawn; the logistic function comes from a table. A kernel is
+kept, with its gradient, in registers; negatives are read one after the other from a shuffled table instead of being
+drawn, so that those of the next prediction are known and can be asked for early; the logistic function comes from a
+table. A kernel is
 compiled for one width of rows; numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
@@ -10,6 +11,7 @@ lost costs less than a lock.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,11 +32,11 @@ from headway.training.word2vec.sigmoid import sigmoid
 Kernel = Callable[..., np.uint64]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
-AHEAD = 2  # outputs between the one that is worked on and the one that is asked for
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
+@cache
 def skip_gram(width: int) -> Kernel:
     """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
     of its own, and each output is updated at once.
@@ -68,7 +70,7 @@ def skip_gram(width: int) -> Kernel:
                         targets[count] = other * width
                         count += other != word
                     for k in range(count):
-                        prefetch_row(outputs, targets[k + AHEAD], x)
+                        prefetch_row(outputs, np.int64(noise[(drawn + 1 + k) & mask]) * width, x)
                         y = load_row(outputs, targets[k], width)
                         label = _ONE if k == 0 else _ZERO
                         g = (label - sigmoid(dot(x, y), sigmoids)) * rate
@@ -80,6 +82,7 @@ def skip_gram(width: int) -> Kernel:
     return job
 
 
+@cache
 def skip_gram_shared(width: int) -> Kernel:
     """Return the kernel in which all words of a window share their negatives (Ji et al. 2016, arXiv:1604.04661): a
     small matrix product each way, all of whose terms are taken before anything is updated.
@@ -93,6 +96,7 @@ def skip_gram_shared(width: int) -> Kernel:
         mask = np.int64(len(noise) - 1)
         around = np.empty(2 * window, np.int64)
         errors = np.empty((negatives + 1, 2 * window), np.float32)
+        like = load_row(scratch, 0, width)
         state = step(state)
         drawn = upper(state)
         for number in range(first, last):
@@ -113,6 +117,8 @@ def skip_gram_shared(width: int) -> Kernel:
                     other = np.int64(noise[drawn & mask])
                     targets[count] = other * width
                     count += other != word
+                for k in range(1, negatives + 1):
+                    prefetch_row(outputs, np.int64(noise[(drawn + k) & mask]) * width, like)
                 for a in range(inside):
                     x = load_row(inputs, around[a], width)
                     change = zero_row(x)

@@ -142,8 +142,9 @@ def _in_threads(work: Callable[[], None], threads: int, stop: threading.Event) -
 def noise_table(noise: np.ndarray, seed: int) -> np.ndarray:
     """Return words in proportion to their noise, shuffled: at least 16 places a word, a power of two, [P] int32."""
     places = 1 << max(20, int(16 * len(noise) - 1).bit_length())
-    table = np.searchsorted(np.cumsum(noise), (np.arange(places) + 0.5) / places)
-    table = np.minimum(table, len(noise) - 1).astype(np.int32)
+    ends = np.floor(np.cumsum(noise) * places + 0.5).astype(np.int64)
+    ends[-1] = places
+    table = np.repeat(np.arange(len(noise), dtype=np.int32), np.diff(ends, prepend=0))
     generator(seed, "word2vec", "noise").shuffle(table)
     return table
 
@@ -169,7 +170,7 @@ def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Call
         sentence = np.empty(LONGEST_SENTENCE + 1, np.int32)
         scratch = aligned((max(2, 2 * window), model.outputs.shape[1]))
         scores = np.empty(len(model.words) if config.objective == "softmax" else 0, np.float32)
-        targets = np.zeros(negatives + 1 + kernels.AHEAD, np.int64)
+        targets = np.zeros(negatives + 1, np.int64)
 
         def job(first: int, last: int, rate: float, state: int) -> None:
             given = (tokens, starts, first, last, keep)
