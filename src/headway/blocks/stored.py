@@ -164,12 +164,14 @@ def _lay_together(matrices: Sequence[StoredMatrix]) -> None:
         matrix.move(block[place : place + matrix.codes.nbytes])
 
 
-def around_steps(model: object) -> AbstractContextManager[None]:
-    """Return what each step of decoding is done within; it can be entered again and again.
+def around_steps(model: object, vectors: int = 1) -> AbstractContextManager[None]:
+    """Return what steps of so many new tokens are done within; it can be entered again and again.
 
-    For a model with stored weights, torch is kept to one thread: the kernels have threads of their own, and torch's
-    would stay awake on the same cores.
+    For a model with stored weights, torch is kept to one thread where the kernels do the products: they have threads
+    of their own, and torch's would stay awake on the same cores.
     """
+    if vectors > _MOST_VECTORS:
+        return nullcontext()
     stored = isinstance(model, nn.Module) and any(isinstance(part, StoredLinear) for part in model.modules())
     return _OneThread() if stored else nullcontext()
 

@@ -102,7 +102,8 @@ def stream(
     """
     check_room(decoder, prompts, max_tokens)
     rows = list(range(len(prompts.lengths)))  # those that go on
-    logits, cache = decoder.step(prompts, decoder.start(len(rows), memory))
+    with around_steps(decoder, prompts.lengths.total):
+        logits, cache = decoder.step(prompts, decoder.start(len(rows), memory))
     stepping = around_steps(decoder)
     for left in reversed(range(max_tokens)):
         with stepping:
@@ -190,7 +191,8 @@ def beam_search(
     check_room(decoder, prompts, max_tokens)
     finished: list[list[Hypothesis]] = [[] for _ in prompts.lengths.sizes]
     running = {row: [_Running((), 0.0)] for row in range(len(finished))}
-    logits, cache = decoder.step(prompts, decoder.start(len(running), memory))
+    with around_steps(decoder, prompts.lengths.total):
+        logits, cache = decoder.step(prompts, decoder.start(len(running), memory))
     stepping = around_steps(decoder)
     for length in range(1, max_tokens + 1):
         scores = logits.float().log_softmax(-1)  # [all rows' beams, V]

@@ -114,6 +114,8 @@ def test_torch_has_one_thread_within_steps_only() -> None:
                 assert torch.get_num_threads() == 1
                 1 / 0  # noqa: B018
             assert torch.get_num_threads() == 2
+        with around_steps(model, vectors=65):  # torch does the products
+            assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
 
