@@ -38,6 +38,25 @@ def test_the_options_of_fit_and_predict() -> None:
     )
 
 
+def test_the_options_of_vectors() -> None:
+    commands = typer.main.get_command(app).commands["vectors"].commands  # type: ignore[attr-defined]
+    options = {
+        name: sorted(option for parameter in command.params for option in parameter.opts if option[0] == "-")
+        for name, command in commands.items()
+    }
+    assert options == {
+        "train": sorted(
+            "--architecture --objective --dimensions --window --negatives --shared --min-count --sample --epochs "
+            "--rate --threads --split --phrases --seed --out --quiet -q --json".split()
+        ),
+        "nearest": ["--count", "--format"],
+        "analogy": ["--count", "--format"],
+        "evaluate": ["--analogies", "--format", "--judgements"],
+        "convert": ["--format", "--to"],
+        "picture": ["--format", "--out"],
+    }
+
+
 def test_help_and_import_load_nothing_heavy() -> None:
     heavy = (
         "{'torch', 'numpy', 'polars', 'sklearn', 'scipy', 'tokenizers', 'huggingface_hub', 'jinja2', 'numba'}"

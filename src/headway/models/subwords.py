@@ -63,9 +63,14 @@ class Subwords:
 
         whole: a word that counts as having no n-grams.
         """
-        finished = np.empty(vectors.shape, dtype=np.float32)
-        for position, word in enumerate(words):
-            rows = [] if word == whole else self.rows(word)
-            total = vectors[position] + self.table[rows].sum(axis=0, dtype=np.float32)
-            finished[position] = total / (1 + len(rows))
+        from headway.models.subword_loops import add_subwords
+
+        padded = [b"" if word == whole else f"<{word}>".encode() for word in words]
+        starts = np.cumsum([0, *map(len, padded)])
+        totals = np.array(vectors, dtype=np.float32)
+        counts = np.ones(len(words), dtype=np.float32)
+        if len(self.table):
+            text = np.frombuffer(b"".join(padded), dtype=np.uint8)
+            add_subwords(text, starts, self.shortest, self.longest, self.table, totals, counts)
+        finished: np.ndarray = totals / counts[:, None]
         return finished
