@@ -1,8 +1,10 @@
 """What Python users call, and what the command line calls: ``fit`` and ``load``, ``generate`` and what goes with it."""
 
 import inspect
+import os
 import shlex
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -118,8 +120,7 @@ def fit(
     if data is None:
         raise UsageError("no data given", where="data", remedy="Give a table, or --resume and a run folder.")
     from headway.ladder.kept import Kept
-    from headway.ladder.plan import decide
-    from headway.ladder.preparation import Options, machine_facts
+    from headway.ladder.preparation import Options
 
     started = time.monotonic()
     plain: dict[str, Any] = {
@@ -130,19 +131,73 @@ def fit(
     stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
     folder = _new_folder(out, f"{stem}-run")
     prepared = wanted.prepare(progress)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return _fit_together(prepared, folder, fetch, progress, _command(data, options), started)
     with disk_errors(folder):
         folder.mkdir(parents=True)
     kept = Kept(folder)
     with kept.held(), _left_resumable(folder, kept):
-        missing = _missing_weights(prepared.rungs, fetch, progress)
-        plan = replace(
-            prepared.plan,
-            command=_command(data, options),
-            decisions=decide(prepared.rows, prepared.rungs, prepared.plan, missing, progress),
-            machine=machine_facts(device),
-        )
-        plan.save(folder)
-        return _climb(replace(prepared, plan=plan), folder, kept, progress, started)
+        prepared = _decided(prepared, folder, fetch, progress, _command(data, options))
+        return _climb(prepared, folder, kept, progress, started)
+
+
+def _decided(
+    prepared: "Prepared",
+    folder: Path,
+    fetch: bool | Callable[["Published"], bool] | None,
+    progress: Progress,
+    command: str,
+) -> "Prepared":
+    """Decide what depends on machine and clock, and write the plan, before the first step."""
+    from headway.ladder.plan import decide
+    from headway.ladder.preparation import machine_facts
+
+    missing = _missing_weights(prepared.rungs, fetch, progress)
+    plan = replace(
+        prepared.plan,
+        command=command,
+        decisions=decide(prepared.rows, prepared.rungs, prepared.plan, missing, progress),
+        machine=machine_facts(prepared.plan.options["device"]),
+    )
+    plan.save(folder)
+    return replace(prepared, plan=plan)
+
+
+def _fit_together(
+    prepared: "Prepared",
+    folder: Path,
+    fetch: bool | Callable[["Published"], bool] | None,
+    progress: Progress,
+    command: str,
+    started: float,
+) -> Run:
+    """Climb in the processes that torchrun started, which see one file system: the first one writes and is watched.
+
+    The others go the same way in a temporary folder; the encoder's fine-tuning is shared out among all.
+    """
+    from headway.ladder.kept import Kept
+    from headway.ladder.plan import Plan
+    from headway.training.processes import Processes
+
+    processes = Processes.joined()
+    processes.wait()  # all have found the same folder's name free
+    if processes.rank == 0:
+        with disk_errors(folder):
+            folder.mkdir(parents=True)
+        kept = Kept(folder)
+        with kept.held(), _left_resumable(folder, kept):
+            prepared = _decided(prepared, folder, fetch, progress, command)
+            processes.wait()
+            _climb(prepared, folder, kept, progress, started)
+    else:
+        processes.wait()
+        with tempfile.TemporaryDirectory() as name:
+            home = Path(name)
+            kept = Kept(home)
+            with kept.held():
+                _climb(replace(prepared, plan=Plan.load(folder)), home, kept, Silent(), started)
+    processes.wait()
+    return Run.open(folder)
 
 
 def distill(
@@ -226,6 +281,12 @@ def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
                 where="DATA" if name == "data" else f"--{name.replace('_', '-')}",
                 remedy=f"Resume with: headway fit --resume {folder}",
             )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "a run is resumed in one process",
+            where="--resume",
+            remedy="Resume without torchrun, and with --allow-inexact where it began in several.",
+        )
     kept = Kept(folder)
     if not kept.folder.is_dir():
         run = Run.open(folder)  # says what is wrong where it did not finish

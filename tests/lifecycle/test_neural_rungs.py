@@ -1,6 +1,7 @@
 """The frozen and the fine-tuned rung on a tiny encoder: train, save, load in a fresh process, the same bytes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import headway
 from headway.bundle.predictors import load_predictor
+from headway.core.tensors import load_arrays
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
 RUNGS = "frozen,finetuned"
@@ -117,3 +119,45 @@ def test_rates_are_tried_and_one_is_suggested(tiny_zoo: Path, topics_csv: Path) 
     found = api.learning_rates(topics_csv)
     assert len(found.rates) == len(found.losses) > 50
     assert found.suggested in found.rates
+
+
+def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    """Without dropout, which each process draws for its own rows, only the rounding of the sums differs."""
+    lines = topics_csv.read_text().splitlines()
+    (tmp_path / "train.csv").write_text("\n".join(lines[:121]) + "\n")
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[121:181]]) + "\n")
+    config = json.loads((tiny_zoo / "config.json").read_text())
+    dropouts = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (tiny_zoo / "config.json").write_text(json.dumps(config | dropouts))
+    words = [
+        "train.csv",
+        "--test",
+        "test.csv",
+        "--model",
+        str(tiny_zoo),
+        "--rungs",
+        "finetuned",
+        "--no-refit",
+    ]
+    words += ["--set", "epochs=2", "--seed", "3", "--quiet"]
+    weights = {}
+    for count in (1, 2):
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+        done = subprocess.run(
+            [sys.executable, *launcher, "-m", "headway", "fit", *words, "--out", f"run-{count}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Report:") == 1
+        run = headway.load(tmp_path / f"run-{count}")
+        weights[count] = load_arrays(run.folder / "rungs" / "finetuned" / "model.safetensors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-1", "run-2", "test.csv", "train.csv"]
+    for name, one in weights[1].items():
+        np.testing.assert_allclose(weights[2][name], one, rtol=1e-3, atol=1e-3, err_msg=name)

@@ -1,5 +1,6 @@
 """`headway fit`: climb the ladder on a table of texts and labels."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +88,8 @@ def fit(
     from headway import api
     from headway.cli import display
 
-    with display.watcher(quiet=quiet or json) as progress:
+    others = os.environ.get("RANK", "0") != "0"  # under torchrun only the first process shows anything
+    with display.watcher(quiet=quiet or json or others) as progress:
         run = api.fit(
             data,
             text=text,
@@ -113,7 +115,8 @@ def fit(
             allow_inexact=allow_inexact,
             progress=progress,
         )
-    print_run(run, json=json)
+    if not others:
+        print_run(run, json=json)
 
 
 def print_run(run: "Run", *, json: bool) -> None:

@@ -26,6 +26,7 @@ from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remember
 from headway.training.checkpoints import Checkpoints
 from headway.training.fresh import freshen
 from headway.training.loop import train
+from headway.training.processes import Processes
 from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
@@ -168,7 +169,16 @@ class FineTuning:
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         checkpoints = checkpoints_in(scratch, settings, encoder, seed, len(examples))
         fine_tune(
-            model, encoder, examples.texts, examples.labels, settings, seed, progress, checkpoints, kept_from
+            model,
+            encoder,
+            examples.texts,
+            examples.labels,
+            settings,
+            seed,
+            progress,
+            checkpoints,
+            kept_from,
+            Processes.joined(),
         )
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
         return FineTunedClassifier(examples.names, encoder, model, chosen)
@@ -212,16 +222,23 @@ def fine_tune(
     progress: Progress,
     checkpoints: Checkpoints | None = None,
     kept_from: Examples | None = None,
+    processes: Processes | None = None,
 ) -> None:
-    """Train a model in place on batches of texts of near-equal length; ``kept_from`` are examples to choose by."""
+    """Train a model in place on batches of texts of near-equal length; ``kept_from`` are examples to choose by.
+
+    Of several ``processes`` each computes its share of every batch.
+    """
     ids = encoder.tokenize(texts)
     lengths = [len(row) for row in ids]
 
-    def epoch_batches(epoch: int) -> list[classification.Batch]:
+    processes = processes or Processes()
+
+    def epoch_batches(epoch: int) -> list[classification.Batch | None]:
         order = epoch_order(len(ids), seed, epoch)
+        shares = [processes.own(rows) for rows in length_batches(lengths, order, settings.batch_size)]
         return [
-            classification.batch(encoder, [ids[row] for row in rows], targets[rows])
-            for rows in length_batches(lengths, order, settings.batch_size)
+            classification.batch(encoder, [ids[row] for row in rows], targets[rows]) if len(rows) else None
+            for rows in shares
         ]
 
     def loss(batch: classification.Batch) -> Tensor:
@@ -241,6 +258,8 @@ def fine_tune(
             progress,
             companions=companions,
             checkpoints=checkpoints,
+            processes=processes,
+            weight=lambda batch: len(batch[1]),
         )
 
 

@@ -176,6 +176,7 @@ def machine_facts(device: str | None) -> dict[str, str]:
     """Return what the bytes of a run depend on in this machine; the device itself once torch is loaded."""
     threads = os.environ.get("OMP_NUM_THREADS") or str(machine.cores())
     facts = {"processor": machine.processor(), "threads": threads, "device": device or "fastest"}
+    facts["processes"] = os.environ.get("WORLD_SIZE", "1")
     if "torch" in sys.modules:
         from headway.core.arithmetic import FILE, decide
 

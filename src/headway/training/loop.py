@@ -30,7 +30,7 @@ def train(
     model: nn.Module,
     groups: list[dict[str, Any]],
     loss: Callable[[Batch], Tensor],
-    epoch_batches: Callable[[int], Sequence[Batch]],
+    epoch_batches: Callable[[int], Sequence[Batch | None]],
     settings: TrainingSettings,
     seed: int,
     progress: Progress,

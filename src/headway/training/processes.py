@@ -7,13 +7,14 @@ rounding of the sums, and for dropout, of which each process draws its own.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
-Row = TypeVar("Row")
+Rows = TypeVar("Rows", list[int], np.ndarray)
 
 
 class Processes:
@@ -32,9 +33,15 @@ class Processes:
             torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
 
-    def own(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def wait(self) -> None:
+        """Wait until all processes have come this far."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
+    def own(self, rows: Rows) -> Rows:
         """Return this process's rows of a global batch; of rows in order of length each gets long and short ones."""
-        return rows[self.rank :: self.count]
+        own: Rows = rows[self.rank :: self.count]
+        return own
 
     def share(self, weight: float, device: torch.device) -> float:
         """Return this process's part of the weights of all."""
