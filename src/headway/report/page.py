@@ -17,7 +17,7 @@ from headway.core.times import human_seconds
 from headway.ladder.comparison import METRIC_TITLES
 from headway.ladder.wording import percent, signed_points, span, tolerance_words
 from headway.report import figures
-from headway.report.plot import draw
+from headway.report.plot import COSTS, draw
 
 MATRIX_CLASSES = 25  # with more, the most confused pairs are listed instead
 LISTED_PAIRS = 15
@@ -49,7 +49,10 @@ def render(record: RunRecord) -> str:
         metrics=[metric, *(other for other in METRIC_TITLES if other != metric)],
         metric_titles=METRIC_TITLES,
         titles={rung.name: rung.title for rung in record.rungs},
-        plots=[(kind, Markup(draw(record, width))) for kind, width in (("wide", WIDE), ("narrow", NARROW))],
+        figures=[
+            [(kind, Markup(draw(record, width, cost))) for kind, width in (("wide", WIDE), ("narrow", NARROW))]
+            for cost in COSTS
+        ],
         tiles=_tiles(record, ships),
         details=[rung for rung in record.rungs if _has_details(rung)],
         matrix=record.confusion if len(record.confusion) <= MATRIX_CLASSES else (),

@@ -1,18 +1,46 @@
-"""The ladder as a picture: score against the time that one text takes, as inline SVG."""
+"""The ladder as a picture: score against the time that one text takes, or against size, as inline SVG."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 
-from headway.bundle.record import RunRecord, Score
+from headway.bundle.record import RungRecord, RunRecord, Score
+from headway.core.files import human_bytes
 from headway.ladder.comparison import METRIC_TITLES
 from headway.ladder.wording import percent, score_words
 from headway.report.figures import milliseconds, shown
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 34, 44
-_FASTEST = 1e-3  # milliseconds; what is faster is drawn here
+_LEAST = 1e-3  # milliseconds or megabytes; what is less is drawn here
 _TITLE_LIMIT = 34
 _LINE = 17  # height of a label
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a rung costs whoever uses it: the horizontal scale, logarithmic."""
+
+    of: Callable[[RungRecord], float | None]
+    words: Callable[[float], str]
+    title: str
+    axis: str
+
+
+COSTS: Mapping[str, Cost] = MappingProxyType(
+    {
+        "time": Cost(
+            lambda rung: rung.latency_ms, milliseconds, "time per text", "time per text (median, log scale)"
+        ),
+        "size": Cost(
+            lambda rung: None if rung.size_bytes is None else rung.size_bytes / 1e6,
+            lambda megabytes: human_bytes(megabytes * 1e6),
+            "size",
+            "size on disk (log scale)",
+        ),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -58,13 +86,14 @@ class _Frame:
 
     width: int
     height: int
-    fastest: int  # powers of ten
-    slowest: int
+    first: int  # powers of ten
+    last: int
     least: float
     most: float
+    cost: Cost
 
-    def x(self, time: float) -> float:
-        share = (math.log10(max(time, _FASTEST)) - self.fastest) / (self.slowest - self.fastest)
+    def x(self, value: float) -> float:
+        share = (math.log10(max(value, _LEAST)) - self.first) / (self.last - self.first)
         return _LEFT + 16 + share * (self.width - _LEFT - _RIGHT - 32)
 
     def y(self, score: float) -> float:
@@ -72,35 +101,35 @@ class _Frame:
         return self.height - _BOTTOM - share * (self.height - _TOP - _BOTTOM)
 
 
-def draw(record: RunRecord, width: int = 860) -> str:
-    """Return the SVG, ``width`` pixels wide, or "" when no measured rung was timed.
+def draw(record: RunRecord, width: int = 860, against: str = "time") -> str:
+    """Return the SVG, ``width`` pixels wide, or "" when the cost (a key of COSTS) of no measured rung is known.
 
     Colours come from the page's style sheet. Labels keep clear of points, whiskers and one another. A lowest
     score that would squeeze all others together stands below the scale, as a triangle with its figure.
     """
-    metric = record.verdict.metric
+    metric, cost = record.verdict.metric, COSTS[against]
     timed = [
-        (rung, rung.latency_ms, rung.scores[metric])
+        (rung, value, rung.scores[metric])
         for rung in record.rungs
-        if rung.scores and rung.latency_ms is not None
+        if rung.scores and (value := cost.of(rung)) is not None
     ]
     if not timed:
         return ""
-    frame, floor = _frame(width, [time for _, time, _ in timed], [score for *_, score in timed])
+    frame, floor = _frame(width, cost, [value for _, value, _ in timed], [score for *_, score in timed])
     points = [
-        _point(frame, rung.title, rung.name == record.verdict.ships, time, score, score.value < floor)
-        for rung, time, score in timed
+        _point(frame, rung.title, rung.name == record.verdict.ships, value, score, score.value < floor)
+        for rung, value, score in timed
     ]
     told = "; ".join(
-        f"{rung.title}: {score_words(score)}, {milliseconds(time)}" for rung, time, score in timed
+        f"{rung.title}: {score_words(score)}, {cost.words(value)}" for rung, value, score in timed
     )
     metric_title = METRIC_TITLES[metric][:1].upper() + METRIC_TITLES[metric][1:]
-    name = f"plot-{width}"
+    name = f"plot-{against}-{width}"
     return "".join(
         [
             f'<svg class="plot" viewBox="0 0 {width} {frame.height}" width="{width}" height="{frame.height}" '
             f'role="img" aria-labelledby="{name}-title {name}-desc">',
-            f'<title id="{name}-title">{escape(metric_title)} against time per text</title>',
+            f'<title id="{name}-title">{escape(metric_title)} against {cost.title}</title>',
             f'<desc id="{name}-desc">{escape(told)}</desc>',
             *_axes(frame, metric_title),
             *(_whisker(point) for point in points if not point.below),
@@ -111,11 +140,11 @@ def draw(record: RunRecord, width: int = 860) -> str:
     )
 
 
-def _frame(width: int, times: list[float], scores: list[Score]) -> tuple[_Frame, float]:
+def _frame(width: int, cost: Cost, values: list[float], scores: list[Score]) -> tuple[_Frame, float]:
     """Return the scales, and the score below which a rung stands below the scale."""
     height = round(width * 0.5) if width > 500 else round(width * 0.95)
-    logarithms = [math.log10(max(time, _FASTEST)) for time in times]
-    fastest, slowest = math.floor(min(logarithms)), math.ceil(max(logarithms))
+    logarithms = [math.log10(max(value, _LEAST)) for value in values]
+    first, last = math.floor(min(logarithms)), math.ceil(max(logarithms))
     lowest, *others = sorted(scores, key=lambda score: score.value)
     low = min((score.low for score in others), default=lowest.low)
     high = max(score.high for score in scores)
@@ -125,21 +154,22 @@ def _frame(width: int, times: list[float], scores: list[Score]) -> tuple[_Frame,
     frame = _Frame(
         width,
         height,
-        fastest,
-        max(slowest, fastest + 1),
+        first,
+        max(last, first + 1),
         least=max(0.0, low - room),
         most=min(1.0, high + max(0.01, 0.06 * (high - low))),
+        cost=cost,
     )
     return frame, frame.least if far else 0.0
 
 
-def _point(frame: _Frame, title: str, ships: bool, time: float, score: Score, below: bool) -> _Point:
+def _point(frame: _Frame, title: str, ships: bool, cost: float, score: Score, below: bool) -> _Point:
     name = shown(title, _TITLE_LIMIT)
     if below:
         y = frame.height - _BOTTOM - 12.0
-        return _Point(f"{name}: {percent(score.value)}", ships, True, frame.x(time), y, y, y)
+        return _Point(f"{name}: {percent(score.value)}", ships, True, frame.x(cost), y, y, y)
     ends = frame.y(score.value), frame.y(score.high), frame.y(score.low)
-    return _Point(name, ships, False, frame.x(time), *ends)
+    return _Point(name, ships, False, frame.x(cost), *ends)
 
 
 def _axes(frame: _Frame, metric: str) -> list[str]:
@@ -152,18 +182,17 @@ def _axes(frame: _Frame, metric: str) -> list[str]:
         parts.append(
             f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{100 * tick:g}</text>'
         )
-    powers = range(frame.fastest, frame.slowest + 1)
+    powers = range(frame.first, frame.last + 1)
     every = math.ceil(len(powers) / max(2, (frame.width - _LEFT) // 70))
     for power in powers[::every]:
         x = frame.x(10.0**power)
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>')
-        words = escape(milliseconds(10.0**power))
+        words = escape(frame.cost.words(10.0**power))
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{words}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
     parts.append(f'<text class="axis-title" x="0" y="14">{escape(metric)}, %</text>')
     parts.append(
-        f'<text class="axis-title" x="{right}" y="{bottom + 38}" text-anchor="end">'
-        "time per text (median, log scale)</text>"
+        f'<text class="axis-title" x="{right}" y="{bottom + 38}" text-anchor="end">{frame.cost.axis}</text>'
     )
     return parts
 

@@ -137,7 +137,7 @@ def test_the_page_says_what_the_record_holds() -> None:
     ]:
         assert expected in words
     assert words.count("ships") >= 1
-    assert Page(render(record)).tags.count("svg") == 2
+    assert Page(render(record)).tags.count("svg") == 4
 
 
 def test_many_classes_are_listed_and_folded() -> None:

@@ -55,3 +55,17 @@ def test_a_far_score_stands_below_the_scale_and_no_time_gives_no_picture() -> No
     assert draw(replace(record, rungs=tuple(replace(rung, latency_ms=None) for rung in record.rungs))) == ""
     titled = tuple(replace(rung, title="<b>&") for rung in record.rungs)
     assert "<b>" not in draw(replace(record, rungs=titled))
+
+
+def test_the_size_is_a_cost_too() -> None:
+    svg = draw(usual(), against="size")
+    assert "against size</title>" in svg and "size on disk" in svg
+    assert "kB" in svg or "MB" in svg
+    record = usual()
+    assert (
+        draw(
+            replace(record, rungs=tuple(replace(rung, size_bytes=None) for rung in record.rungs)),
+            against="size",
+        )
+        == ""
+    )
