@@ -3,6 +3,7 @@
     HeadwayError
     ├── UsageError       an argument or option: which, what was expected, what was found
     ├── DataError        a user's file: which file and row
+    │   └── PictureError a picture that cannot be used, with one of a few reasons
     ├── WeightsError     a weights file: damaged, wrong hash, not the layout that was expected
     │   └── LayoutError  tensors left over or missing; both lists are printed
     ├── FetchError       weights that could not be fetched from any source
@@ -32,6 +33,14 @@ class UsageError(HeadwayError):
 
 class DataError(HeadwayError):
     """A user's file that cannot be read or cannot be learned from."""
+
+
+class PictureError(DataError):
+    """A picture that cannot be used; ``reason`` is one of those in `data.images`, by which pictures are counted."""
+
+    def __init__(self, reason: str, detail: str = "", *, where: str | None = None) -> None:
+        self.reason = reason
+        super().__init__(f"{reason} ({detail})" if detail else reason, where=where)
 
 
 class WeightsError(HeadwayError):
