@@ -17,7 +17,7 @@ from headway.models.base import Predictor
 HARD_TEXTS = ["rain", "", "   ", "🌧️ and ☀️", "한국어", "a\u0000b", "x" * 100_000, "word " * 5_000]
 
 
-PARAMS = ["majority", "ngrams", "embeddings", "vectors", "frozen", "distilled", "finetuned"]
+PARAMS = ["majority", "ngrams", "embeddings", "vectors", "static", "frozen", "distilled", "finetuned"]
 
 
 @pytest.fixture(params=PARAMS)

@@ -13,7 +13,7 @@ from headway.bundle.predictors import load_predictor
 from headway.ladder.rungs import USUAL, text_rungs
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
-RUNGS = ["embeddings", "vectors"]
+RUNGS = ["embeddings", "vectors", "static"]
 
 
 @pytest.fixture

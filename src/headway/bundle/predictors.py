@@ -22,6 +22,7 @@ KINDS = {
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
     "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",
+    "static": "headway.tasks.static:StaticClassifier",
     "frozen": "headway.tasks.frozen:FrozenClassifier",
     "finetuned": "headway.tasks.finetuned:FineTunedClassifier",
 }

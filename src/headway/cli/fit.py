@@ -46,8 +46,8 @@ def fit(
     rungs: Annotated[
         str | None,
         typer.Option(
-            help="majority,ngrams,embeddings,vectors,frozen,distilled,finetuned or all, whatever they cost. "
-            "[without embeddings and vectors, as far as they fit]"
+            help="majority,ngrams,embeddings,vectors,static,frozen,distilled,finetuned or all, whatever they cost. "
+            "[without embeddings, vectors and static, as far as they fit]"
         ),
     ] = None,
     budget: Annotated[

@@ -15,6 +15,7 @@ from headway.weights import catalog
 if TYPE_CHECKING:
     from headway.ladder.distillation import Distillation
     from headway.ladder.encoder_training import FineTuning, FrozenTraining
+    from headway.models.bag import BagConfig
     from headway.models.base import Predictor
 
 # Below this many rows an n-gram seen once helps, above it only costs: 3-fold cross-validation on training rows
@@ -109,10 +110,17 @@ class NgramRung:
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
     ) -> "Predictor":
         """Fit vocabulary and classifiers."""
-        from headway.models.bag import Bag, BagConfig
+        from headway.models.bag import Bag
 
-        config = BagConfig(min_rows=1 if len(examples) < FEW_ROWS else 2)
+        config = ngram_config(len(examples))
         return Bag.fit(examples.names, examples.texts, examples.labels, config, seed, progress)
+
+
+def ngram_config(rows: int) -> "BagConfig":
+    """Return which n-grams are kept of so many training rows."""
+    from headway.models.bag import BagConfig
+
+    return BagConfig(min_rows=1 if rows < FEW_ROWS else 2)
 
 
 class EncoderRung:
@@ -200,7 +208,7 @@ def text_rungs(
     as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``recipe`` holds what of the training's
     settings is not to be chosen by the rows. Raises UsageError on an unknown model.
     """
-    from headway.ladder.vector_rungs import EmbeddingRung, VectorsRung
+    from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
     _require_model(model, "--model")
     if isinstance(student, str):
@@ -211,6 +219,7 @@ def text_rungs(
         NgramRung(),
         EmbeddingRung(),
         VectorsRung(),
+        StaticRung(model, device),
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
         DistilledRung(finetuned, student, unlabelled),
         finetuned,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from headway.core.device import choose_device
 from headway.core.progress import Progress
 from headway.data.examples import Examples
-from headway.ladder.rungs import FEW_ROWS, Estimate, Scratch, Workload
+from headway.ladder.rungs import FEW_ROWS, Estimate, NgramRung, Scratch, Workload, ngram_config
 from headway.weights import catalog
 
 if TYPE_CHECKING:
     from headway.models.base import Predictor
     from headway.models.word_vectors import WordVectors
+    from headway.tasks.encoder import TextEncoder
 
 GLOVE = "glove-6b-50d"
 FEW_WORDS_KNOWN = 0.5
+_SAMPLE_TOKENS = 256  # on which distilling is timed
 
 
 class EmbeddingRung:
@@ -88,6 +92,64 @@ class VectorsRung:
                 "what the others say is lost to this rung."
             )
         return fitted
+
+
+class StaticRung:
+    """N-grams beside vectors distilled from the encoder; torch is loaded when it is first estimated or trained."""
+
+    name = "static"
+    title = "Distilled vectors"
+
+    def __init__(self, model: str, device: str | None) -> None:
+        self.needs: tuple[str, ...] = (model,) if model in catalog.CATALOG else ()
+        self._model = model
+        self._device = device
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        from headway.tasks.encoder import TextEncoder
+
+        return TextEncoder.open(self._model, choose_device(self._device))
+
+    def estimate(self, work: Workload) -> Estimate:
+        """Add to the n-grams what the tokens take, of which some are timed unless their table is in the cache."""
+        from headway.tasks.static_table import DIMENSIONS, is_distilled, token_vectors, tokenizer_of
+
+        tokens = tokenizer_of(self._encoder).vocab_size
+        distilling = 0.0
+        if not is_distilled(self._encoder):
+            sample = range(min(_SAMPLE_TOKENS, tokens))
+            token_vectors(self._encoder, sample)
+            started = time.perf_counter()
+            token_vectors(self._encoder, sample)
+            distilling = (time.perf_counter() - started) / len(sample) * tokens
+        ngrams = NgramRung().estimate(work)
+        rows = sum(work.training_rows)
+        regressions = 1 if work.classes == 2 else work.classes
+        beside = 3e-8 * rows * DIMENSIONS * regressions + 3e-6 * _characters(work) * (
+            rows + work.predicted_rows
+        )
+        memory = 500_000_000 + ngrams.memory + 16 * DIMENSIONS * (len(work.texts) + tokens)
+        return Estimate(distilling + ngrams.seconds + beside, memory)
+
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> Predictor:
+        """Distil the table unless it is in the cache, then fit the linear layer."""
+        from headway.tasks.static import StaticClassifier, StaticConfig
+        from headway.tasks.static_table import static_table, tokenizer_of
+
+        return StaticClassifier.fit(
+            examples.names,
+            examples.texts,
+            examples.labels,
+            static_table(self._encoder, progress),
+            tokenizer_of(self._encoder),
+            StaticConfig(),
+            ngram_config(len(examples)),
+            seed,
+            progress,
+        )
 
 
 def _epochs(rows: int) -> int:

@@ -110,12 +110,14 @@ class Bag:
         blocks: tuple[Block, Block],
         weights: np.ndarray,
         bias: np.ndarray,
+        beside: np.ndarray | None = None,
     ) -> None:
         self.config = config
         self.labels = labels
         self.blocks = blocks
         self.weights = weights  # [V, C]; one column for two classes, the second against the first
         self.bias = bias  # [C]
+        self.beside = beside  # [F, C]: weights of other features, which the caller gives with the texts
 
     @classmethod
     def fit(
@@ -126,9 +128,13 @@ class Bag:
         config: BagConfig,
         seed: int,
         progress: Progress,
+        beside: np.ndarray | None = None,
     ) -> Self:
-        """Fit vocabulary and classifiers; ``targets`` [B] are indexes into ``labels``."""
-        from scipy.sparse import csr_matrix
+        """Fit vocabulary and classifiers; ``targets`` [B] are indexes into ``labels``.
+
+        beside: other features of the texts, [B, F], to fit together with the n-grams.
+        """
+        from scipy.sparse import csr_matrix, hstack
         from sklearn.linear_model import LogisticRegression
 
         columns = 1 if len(labels) == 2 else len(labels)
@@ -152,6 +158,9 @@ class Bag:
             (np.concatenate([v for _, v in vectors]), np.concatenate([p for p, _ in vectors]), starts),
             shape=(len(texts), size),
         )
+        if beside is not None:
+            matrix = hstack([matrix, csr_matrix(beside.astype(np.float32))]).tocsr()
+            bag.beside = np.zeros((beside.shape[1], columns), np.float32)
         progress.begin("classifiers", columns, "classes")
         for column in range(columns):
             positive = targets == (1 if columns == 1 else column)
@@ -162,7 +171,9 @@ class Bag:
                 tol=0.1,  # as accurate as 1e-4 on banking77 and trec, in a third of the time
                 random_state=seed % 2**31,
             ).fit(matrix, positive)
-            bag.weights[:, column] = model.coef_[0]
+            bag.weights[:, column] = model.coef_[0][:size]
+            if bag.beside is not None:
+                bag.beside[:, column] = model.coef_[0][size:]
             bag.bias[column] = model.intercept_[0]
             progress.advance()
         return bag
@@ -170,7 +181,8 @@ class Bag:
     @property
     def parameters(self) -> int:
         """The number of fitted weights and biases."""
-        return int(self.weights.size + self.bias.size)
+        beside = 0 if self.beside is None else self.beside.size
+        return int(self.weights.size + self.bias.size + beside)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -195,12 +207,17 @@ class Bag:
         positions = np.concatenate([first, second + np.int32(len(words.vocabulary))])
         return positions, np.concatenate([first_values, second_values])
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Return [B, C]: each class's own logistic probability, scaled to sum 1."""
+    def probabilities(self, texts: Sequence[str], beside: np.ndarray | None = None) -> np.ndarray:
+        """Return [B, C]: each class's own logistic probability, scaled to sum 1.
+
+        beside: the texts' other features [B, F], where it was fitted with such.
+        """
         scores = np.empty((len(texts), self.weights.shape[1]))
         for row, text in enumerate(texts):
             positions, values = self.vector(text)
             scores[row] = values @ self.weights[positions] + self.bias
+        if beside is not None and self.beside is not None:
+            scores += beside @ self.beside
         positive = 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
         if positive.shape[1] == 1:
             return np.concatenate([1 - positive, positive], axis=1)
@@ -224,6 +241,7 @@ class Bag:
                 "character_idf": characters.idf,
                 "weights": self.weights,
                 "bias": self.bias,
+                **({} if self.beside is None else {"beside": self.beside}),
             },
         )
 
@@ -239,5 +257,10 @@ class Bag:
             Block(vocabulary["characters"], arrays["character_idf"]),
         )
         return cls(
-            BagConfig.from_dict(config), tuple(stored["labels"]), blocks, arrays["weights"], arrays["bias"]
+            BagConfig.from_dict(config),
+            tuple(stored["labels"]),
+            blocks,
+            arrays["weights"],
+            arrays["bias"],
+            arrays.get("beside"),
         )
