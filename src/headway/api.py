@@ -361,10 +361,11 @@ def pretrain(
     Arguments:
         corpus: a text file, or a folder of .txt files, each a document; its last lines are held out to measure by.
             For a transformer each line is a pair: source, tab, target; the pairs of some sources are held out.
-        arch, size: "bert", "gpt2", "t5" or "transformer"; "tiny", "mini" or "small".
+        arch, size: "awd-lstm", "bert", "elmo", "gpt2", "t5" or "transformer"; "tiny", "mini" or "small".
         vocabulary: a published vocabulary; made from the corpus when left out. For bert a `vocab.txt`, for t5 a
             `spiece.model`, else a `vocab.json` (with `merges.txt` beside it); for each its `tokenizer.json`.
-        cased: keep capital letters and accents in a BERT's vocabulary that is made from the corpus; the others do.
+        cased: keep capital letters in a BERT's or an AWD-LSTM's vocabulary that is made here, and a BERT's accents; the
+            others do.
         epochs: how many times the corpus is gone through.
         out: the folder to make; ``<corpus>-<arch>-<size>`` in the working folder when left out.
 

@@ -473,6 +473,16 @@ def test_dropout_acts_in_training_only_and_follows_torchs_seed(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", STATEFUL)
+def test_rounded_products_leave_the_recurrence_in_its_own_numbers(name: str) -> None:
+    model, batch = _build(name).float(), _batch(name)
+    exact = model.summarize(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        classifier = Classifier(model, model.head_class(model.num_pooled, 3, dropout=0.1)).train()
+        classifier(batch).float().square().sum().backward()
+        assert torch.equal(model.eval().summarize(batch), exact)
+
+
+@pytest.mark.parametrize("name", STATEFUL)
 def test_the_second_half_of_texts_goes_on_with_the_state_of_the_first(name: str) -> None:
     model, ids = _build(name), [row for row in _ids(name) if len(row) > 1]
     halves = [[row[: len(row) // 2] for row in ids], [row[len(row) // 2 :] for row in ids]]

@@ -26,7 +26,17 @@ def test_from_the_published_files_to_a_prediction(topics_csv: Path, tmp_path: Pa
     published = tmp_path / "elmo"
     published.mkdir()
     save_published(Elmo(config).eval(), published)
-    run = headway.fit(topics_csv, model=published, rungs="frozen,finetuned", out=tmp_path / "run")
+    header, *rows = topics_csv.read_text().splitlines()
+    for name, part in (("train", rows[:100]), ("test", rows[100:160])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *part]))
+    run = headway.fit(
+        tmp_path / "train.csv",
+        test=tmp_path / "test.csv",
+        model=published,
+        rungs="frozen,finetuned",
+        refit=False,
+        out=tmp_path / "run",
+    )
     assert [rung.status for rung in run.record.rungs] == ["measured", "measured"]
     for rung in run.record.rungs:
         assert rung.settings is not None

@@ -13,7 +13,9 @@ def pretrain(
             help="A text file, or a folder of .txt files; for a transformer, lines of source, tab, target."
         ),
     ],
-    arch: Annotated[str, typer.Option(help="What is built: bert, gpt2, t5 or transformer.")] = "bert",
+    arch: Annotated[
+        str, typer.Option(help="What is built: awd-lstm, bert, elmo, gpt2, t5 or transformer.")
+    ] = "bert",
     size: Annotated[str, typer.Option(help="tiny, mini or small.")] = "tiny",
     vocabulary: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A published vocabulary. [made from the corpus]")

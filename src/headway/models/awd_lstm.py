@@ -25,7 +25,7 @@ from headway.blocks.cache import Cache
 from headway.blocks.dropout import EmbeddingDropout, LockedDropout
 from headway.blocks.pooling import last_tokens, max_pool, mean_pool
 from headway.blocks.ragged import Lengths, Ragged, Tokens
-from headway.blocks.recurrent import LstmState, TimeOrder, WeightDroppedLstm
+from headway.blocks.recurrent import LstmState, TimeOrder, WeightDroppedLstm, own_numbers
 from headway.core.config import Config
 from headway.core.errors import UsageError
 from headway.models.base import Features, LayerGroup
@@ -155,7 +155,8 @@ class AwdLstm(nn.Module):
         for i, layer in enumerate(self.layers):
             if i > 0:
                 x = self.dropout(x)
-            x, layer_state = layer(x, None if state is None else state[i], order)
+            with own_numbers(x.values):
+                x, layer_state = layer(x, None if state is None else state[i], order)
             depths.append(x)
             after.append(layer_state)
         return depths, tuple(after)

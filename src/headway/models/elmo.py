@@ -25,7 +25,7 @@ from headway.blocks.characters import CharacterCnn
 from headway.blocks.dropout import Dropout
 from headway.blocks.pooling import mean_pool
 from headway.blocks.ragged import Lengths, Ragged, Tokens
-from headway.blocks.recurrent import LstmState, ProjectedLstm, TimeOrder
+from headway.blocks.recurrent import LstmState, ProjectedLstm, TimeOrder, own_numbers
 from headway.blocks.scalar_mix import ScalarMix
 from headway.core import characters
 from headway.core.config import Config
@@ -150,8 +150,9 @@ class Elmo(nn.Module):
 
     def depths(self, batch: Tokens, state: State | None = None) -> tuple[list[Ragged], State]:
         """Return what `intermediates` does, and the new state."""
-        framed, words = self._framed(batch)
-        depths, after = self.run(framed, state)
+        with own_numbers(batch.values):
+            framed, words = self.framed(batch)
+            depths, after = self.run(framed, state)
         return [Ragged(depth.values.index_select(0, words), batch.lengths) for depth in depths], after
 
     def run(self, x: Ragged, state: State | None = None) -> tuple[list[Ragged], State]:
@@ -186,7 +187,7 @@ class Elmo(nn.Module):
             out = out.with_values(out.values + x.values)
         return out, after
 
-    def _framed(self, batch: Tokens) -> tuple[Ragged, Tensor]:
+    def framed(self, batch: Tokens) -> tuple[Ragged, Tensor]:
         """Return the vectors of words, begins and ends [N + 2 B, P], and where the words stand among them [N]."""
         L = self.config.max_characters
         if batch.values.ndim != 2 or batch.values.shape[1] != L:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 # --arch -> the class that keeps the contract below
 ARCHITECTURES = {
+    "awd-lstm": "headway.training.pretrain_awd_lstm:AwdLstmOnText",
     "bert": "headway.training.pretrain_bert:BertOnText",
+    "elmo": "headway.training.pretrain_elmo:ElmoOnText",
     "gpt2": "headway.training.pretrain_gpt2:Gpt2OnText",
     "t5": "headway.training.pretrain_t5:T5OnText",
     "transformer": "headway.training.pretrain_transformer:TransformerOnPairs",

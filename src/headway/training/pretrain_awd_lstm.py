@@ -1,0 +1,156 @@
+"""How an AWD-LSTM is pretrained: each word from those before it, on running text (Howard and Ruder 2018, section 3.1).
+
+The optimizer is the project's own, AdamW, as in fastai's recipe; `training.nt_asgd` is the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headway.core.errors import UsageError
+from headway.core.seeding import derive
+from headway.data.corpus import Corpus
+from headway.data.tokenizers import Tokenizer
+from headway.data.word_vocabulary import train_words
+from headway.metrics.perplexity import Perplexity, of_text
+from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel, State
+from headway.tasks import running_text
+from headway.tasks.decoder import TextDecoder
+from headway.tasks.encoder import UNBOUNDED
+from headway.tasks.running_text import Penalties, Window
+from headway.tasks.scoring import perplexity
+from headway.training.pretraining import Order
+from headway.training.settings import TrainingSettings
+from headway.weights.pretrained import save_language_model
+
+WINDOW = 70  # words, on average (Merity et al. 2018)
+ROWS = 32
+
+
+class Size(NamedTuple):
+    """One of the sizes on offer; small is the published one."""
+
+    d_model: int
+    d_cell: int
+    num_layers: int
+    vocab_size: int
+    learning_rate: float
+
+
+@dataclass(eq=False)
+class AwdLstmOnText:
+    """An AWD-LSTM in the making. Implements `training.pretraining.Pretraining`."""
+
+    sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
+        {
+            "tiny": Size(128, 256, 2, 8000, 5e-3),
+            "mini": Size(256, 512, 3, 16000, 5e-3),
+            "small": Size(400, 1152, 3, 30000, 3e-3),
+        }
+    )
+
+    model: AwdLstmLanguageModel
+    settings: TrainingSettings
+    tokenizer: Tokenizer
+    ids: np.ndarray  # of all documents, each after an end token
+    held_out: Sequence[str]
+    seed: int
+    device: torch.device
+    state: State | None = None  # where the rows are
+
+    @classmethod
+    def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
+        """Hold the last lines out, make the vocabulary, and build an AWD-LSTM with fresh weights."""
+        if order.vocabulary is not None:
+            raise UsageError(
+                "words are counted in the corpus",
+                where="--vocabulary",
+                remedy="Leave it out for an AWD-LSTM.",
+            )
+        size = cls.sizes[order.size]
+        training, held_out = corpus.split()
+        tokenizer = train_words(training.lines, size.vocab_size, lowercase=not order.cased)
+        assert tokenizer.end is not None
+        documents = tokenizer.pieces(["\n".join(lines) for lines in training.documents])
+        config = AwdLstmConfig(
+            vocab_size=tokenizer.vocab_size,
+            d_model=size.d_model,
+            d_cell=size.d_cell,
+            num_layers=size.num_layers,
+            embedding_dropout=0.02,  # fastai's for a language model
+            input_dropout=0.25,
+            hidden_dropout=0.15,
+            output_dropout=0.1,
+            weight_dropout=0.2,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(order.seed, "weights"))
+            model = AwdLstmLanguageModel(AwdLstm(config)).to(device)
+        return cls(
+            model=model,
+            settings=TrainingSettings(
+                epochs=order.epochs, learning_rate=size.learning_rate, batch_size=ROWS, weight_decay=0.01
+            ),
+            tokenizer=tokenizer,
+            ids=running_text.lay_out(documents, tokenizer.end),
+            held_out=["\n".join(lines) for lines in held_out.documents],
+            seed=order.seed,
+            device=device,
+        )
+
+    def describe(self) -> str:
+        """Say what is trained on what."""
+        config = self.model.config
+        unknown = float((self.ids == self.tokenizer.unknown).mean())
+        return (
+            f"AWD-LSTM of {config.num_layers} layers of {config.d_cell}, {config.vocab_size:,} words, on "
+            f"{len(self.ids):,} words of running text ({unknown:.1%} unknown) in windows of about {WINDOW}"
+        )
+
+    def epoch_batches(self, epoch: int) -> Sequence[Window]:
+        """Return the windows in the order of the text, cut at the epoch's places."""
+        rows = min(ROWS, max(1, (len(self.ids) - 1) // WINDOW))
+        return running_text.windows(self.ids, rows, WINDOW, self.seed, epoch, self.device)
+
+    def loss(self, batch: Window) -> Tensor:
+        """Return a window's loss, and carry the state on to the next."""
+        value, self.state = running_text.loss(self.model, batch, self.state, WINDOW, Penalties())
+        return value
+
+    def after_epoch(self, epoch: int) -> None:
+        """Keep nothing: the last state is the one."""
+
+    def measure(self) -> dict[str, float]:
+        """Return how well the held-out text is predicted; an unknown word counts as one word like the others."""
+        decoder = TextDecoder(self.model, self.tokenizer, self.device)
+        counts = np.bincount(self.ids, minlength=self.tokenizer.vocab_size) + 1.0
+        costs = -np.log(counts / counts.sum())
+        found = [perplexity(decoder, text) for text in self.held_out]
+        rows = [decoder.ids([text])[0] for text in self.held_out]
+        unknown = sum(int((row == self.tokenizer.unknown).sum()) for row in rows)
+        tokens = sum(len(row) for row in rows)
+        whole = "\n".join(self.held_out)
+
+        def together(nats: float) -> Perplexity:
+            return of_text(whole, nats, tokens)
+
+        scored = together(sum(one.nats for one in found))
+        baseline = together(float(sum(costs[row].sum() for row in rows)))
+        return {
+            "perplexity per token": scored.per_token,
+            "perplexity per token, unigram model": baseline.per_token,
+            "share of unknown words": unknown / max(1, tokens),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write model and tokenizer, in fastai's layout."""
+        save_language_model(self.model, folder)
+        self.tokenizer.save(folder, max_tokens=UNBOUNDED)
