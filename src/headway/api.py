@@ -93,7 +93,7 @@ def fit(
         model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
             model as ``model`` names one.
-        unlabelled: a table or a .txt file with texts that it is taught on as well.
+        unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
         recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
             `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
         metric: "accuracy" or "macro-f1"; by the class balance when left out.

@@ -55,7 +55,7 @@ def test_vectors_that_know_few_of_the_words_say_so(
     text = "\n".join([lines[0], *(f"{'오늘은 날씨가 좋다 🌧️ ' * 3}{line}" for line in lines[1:])])
     korean.write_text(text, encoding="utf-8")
     run = headway.fit(korean, rungs="vectors", fetch=True, out=tmp_path / "run", progress=PlainLines())
-    assert "glove-6b-50d knows only 3" in capsys.readouterr().err
+    assert "of the words of these texts have a vector (from glove-6b-50d)" in capsys.readouterr().err
     assert run.record.rungs[0].settings is not None
     assert run.record.rungs[0].settings["known_words"] < 0.5
 
@@ -71,3 +71,20 @@ def test_the_usual_ladder_leaves_them_out(tiny_zoo: Path, topics_csv: Path, tmp_
     run = headway.fit(topics_csv, budget=0.2, fetch=False, out=tmp_path / "run")
     assert tuple(rung.name for rung in run.record.rungs) == USUAL
     assert {rung.name for rung in text_rungs(None)} >= {*USUAL, *RUNGS}
+
+
+def test_vectors_are_trained_on_texts_without_labels(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    lines = [line.rsplit(" ", 1)[0] for line in topics_csv.read_text(encoding="utf-8").splitlines()[1:]]
+    texts.write_text("\n".join(f"{line} {again}" for line in lines for again in "abc"), encoding="utf-8")
+    runs = [
+        headway.fit(topics_csv, rungs="vectors", unlabelled=texts, fetch=False, out=tmp_path / name)
+        for name in ("run", "again")
+    ]
+    settings = runs[0].record.rungs[0].settings
+    assert settings is not None and settings["d_model"] == 100 and 30 < settings["vectors"] < 60
+    assert settings["known_words"] > 0.8
+    matrix = Path("rungs/vectors/averaged_vectors.safetensors")
+    assert (runs[0].folder / matrix).read_bytes() == (runs[1].folder / matrix).read_bytes()

@@ -34,7 +34,8 @@ def fit(
         typer.Option(metavar="LAYERS|NAME|DIR", help="What the distilled rung teaches. [half the layers]"),
     ] = None,
     unlabelled: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Texts without labels, for the distilled rung.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Texts without labels, for the rungs distilled and vectors."),
     ] = None,
     recipe: Annotated[
         list[str] | None,

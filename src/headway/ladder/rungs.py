@@ -218,7 +218,7 @@ def text_rungs(
         MajorityRung(),
         NgramRung(),
         EmbeddingRung(),
-        VectorsRung(),
+        VectorsRung(unlabelled),
         StaticRung(model, device),
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
         DistilledRung(finetuned, student, unlabelled),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from headway.tasks.encoder import TextEncoder
 
 GLOVE = "glove-6b-50d"
+_GLOVE_WORDS, _GLOVE_SIZE = 400_000, 50
+OWN_SIZE, OWN_EPOCHS = 100, 5  # of vectors trained on texts without labels
 FEW_WORDS_KNOWN = 0.5
 _SAMPLE_TOKENS = 256  # on which distilling is timed
 
@@ -54,28 +57,25 @@ class EmbeddingRung:
 
 
 class VectorsRung:
-    """Published word vectors, averaged."""
+    """Word vectors, averaged: published ones, or trained on the user's texts without labels where there are such."""
 
     name = "vectors"
     title = "Averaged word vectors"
 
-    def __init__(self, source: str = GLOVE) -> None:
-        self.needs: tuple[str, ...] = (source,) if source in catalog.VECTORS else ()
-        self._source = source
-
-    @cached_property
-    def _vectors(self) -> WordVectors:
-        from headway.weights.vectors.files import open_vectors
-
-        return open_vectors(self._source)
+    def __init__(self, unlabelled: Sequence[str] = ()) -> None:
+        self.needs: tuple[str, ...] = () if unlabelled else (GLOVE,)
+        self._unlabelled = unlabelled
+        self._vectors: WordVectors | None = None
 
     def estimate(self, work: Workload) -> Estimate:
-        """Go by the characters, and by the head's rows, numbers and classes."""
-        size = self._vectors.size
+        """Go by characters, by the head's rows, numbers and classes, and by the words that vectors are trained on."""
+        words = sum(map(len, self._unlabelled)) / 5
+        count, size = (words / 20, OWN_SIZE) if self._unlabelled else (_GLOVE_WORDS, _GLOVE_SIZE)
+        training = 10.0 + words * OWN_EPOCHS / 200_000 if self._unlabelled else 0.0
         texts = 1e-6 * _characters(work) * (sum(work.training_rows) + work.predicted_rows)
         head = 2e-8 * sum(work.training_rows) * size * work.classes
-        vectors = 8 * size * len(self._vectors)
-        return Estimate(2.0 + texts + head, memory=vectors + 8 * size * len(work.texts) + 200_000_000)
+        memory = int(12 * size * count) + 8 * size * len(work.texts) + 200_000_000
+        return Estimate(2.0 + training + texts + head, memory)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -83,15 +83,33 @@ class VectorsRung:
         """Fit the head, and say so where the vectors know few of the words."""
         from headway.models.averaged_vectors import AveragedConfig, AveragedVectors
 
+        if self._vectors is None:
+            self._vectors = self._opened(progress)
         fitted = AveragedVectors.fit(
             examples.names, examples.texts, examples.labels, self._vectors, AveragedConfig()
         )
         if fitted.known_words < FEW_WORDS_KNOWN:
+            source = "the texts without labels" if self._unlabelled else GLOVE
             progress.say(
-                f"  {self._source} knows only {fitted.known_words:.0%} of the words of these texts; "
+                f"  Only {fitted.known_words:.0%} of the words of these texts have a vector (from {source}); "
                 "what the others say is lost to this rung."
             )
         return fitted
+
+    def _opened(self, progress: Progress) -> WordVectors:
+        """Return GloVe, or skip-gram vectors of the texts without labels: the same for every training of the run."""
+        if not self._unlabelled:
+            from headway.weights.vectors.files import open_vectors
+
+            return open_vectors(GLOVE)
+        from headway.data.word_corpus import encode
+        from headway.models.averaged_vectors import words_of
+        from headway.models.word2vec import Word2VecConfig
+        from headway.training.word2vec.train import Training, train
+
+        corpus = encode((words_of(text.lower()) for text in self._unlabelled), progress=progress)
+        training = Training(epochs=OWN_EPOCHS, threads=1)  # one thread: the same bytes each time
+        return train(corpus, Word2VecConfig(d_model=OWN_SIZE), training, progress=progress).finish()
 
 
 class StaticRung:

@@ -173,10 +173,12 @@ class WeightedMean:
     def _rows(self, text: str) -> list[int]:
         """Return the row of each word of a text: as it stands, else in small letters, else -1."""
         get = self._index.get
-        return [
-            get(token, -1) if token in self._index else get(token.lower(), -1)
-            for token in _TOKEN.findall(text)
-        ]
+        return [get(word, get(word.lower(), -1)) for word in words_of(text)]
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into words (letters, digits and what belongs to them) and single signs, as they are written."""
+    return _TOKEN.findall(text)
 
 
 def _shares(vectors: WordVectors) -> np.ndarray:
