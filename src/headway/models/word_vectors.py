@@ -14,6 +14,7 @@ import numpy as np
 from headway.core.errors import UsageError
 from headway.models.subwords import Subwords
 
+_BLOCK = 512  # scores of which the highest is known first
 _SCORES = 1 << 24  # cosines that are held at once
 
 
@@ -118,10 +119,7 @@ class WordVectors:
             query = self.vector(query)
         cosines = (self.matrix @ _unit(query)) / self.lengths  # [V]
         cosines[[self.index[word] for word in left_out if word in self.index]] = -np.inf
-        count = min(count, int(np.isfinite(cosines).sum()))
-        best = np.argpartition(cosines, len(cosines) - count)[len(cosines) - count :]
-        best = best[np.lexsort((best, -cosines[best]))]  # equal cosines: the more frequent word first
-        return [Neighbour(self.words[row], float(cosines[row])) for row in best]
+        return [Neighbour(self.words[row], float(cosines[row])) for row in highest(cosines, count)]
 
     def analogy(self, a: str, b: str, c: str, count: int = 10) -> list[Neighbour]:
         """Return what is to ``c`` as ``b`` is to ``a``, by cosines to b - a + c (unit vectors); a, b and c are left
@@ -165,6 +163,21 @@ class WordVectors:
             np.put_along_axis(cosines, part, -np.inf, axis=1)
             found[begin : begin + len(part)] = cosines.argmax(axis=1)
         return found
+
+
+def highest(scores: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the ``count`` highest scores, from the highest; of equal ones the earlier first. What is
+    minus infinity is none.
+
+    Where as many blocks as are wanted have a maximum above a bound, no score below the bound is wanted; what is left
+    to be sorted are a few.
+    """
+    maxima = np.maximum.reduceat(scores, np.arange(0, len(scores), _BLOCK))
+    bound = np.finfo(scores.dtype).min
+    if len(maxima) > count > 0:
+        bound = max(bound, np.partition(maxima, len(maxima) - count)[len(maxima) - count])
+    found = np.flatnonzero(scores >= bound)
+    return found[np.argsort(-scores[found], kind="stable")][:count]
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from headway.core.errors import UsageError
 from headway.models.subwords import Subwords, character_spans, hash_bytes
-from headway.models.word_vectors import WordVectors
+from headway.models.word_vectors import WordVectors, highest
 
 
 def _plane() -> WordVectors:
@@ -56,6 +56,17 @@ def test_subwords() -> None:
     finished = subwords.finish(["as", "</s>"], np.ones((2, 2), np.float32), whole="</s>")
     assert np.allclose(finished[0], (1 + table[rows].sum(axis=0)) / (1 + len(rows)))
     assert np.array_equal(finished[1], [1, 1])
+
+
+@pytest.mark.parametrize("size", [1, 40, 511, 512, 513, 20_000])
+@pytest.mark.parametrize("count", [1, 10, 600])
+def test_the_highest_are_those_of_a_whole_sort(size: int, count: int) -> None:
+    draw = np.random.default_rng(size)
+    for scores in (draw.normal(size=size), draw.integers(0, 3, size).astype(float), np.full(size, -np.inf)):
+        scores[::7] = -np.inf
+        expected = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])][:count]
+        assert highest(scores, count).tolist() == expected
+    assert highest(np.sort(draw.normal(size=size)), count)[0] == size - 1
 
 
 def test_400_000_words_are_searched_in_milliseconds() -> None:
