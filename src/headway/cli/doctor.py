@@ -22,10 +22,9 @@ def doctor() -> None:
     typer.echo(f"{'training in':16} {arithmetic}")
     held = human_bytes(folder_size(folder)) if folder.exists() else "empty"
     typer.echo(f"{'cache':16} {folder} ({held})")
-    for entry in catalog.CATALOG.values():
-        state = (
-            "cached"
-            if cache.is_cached(entry)
-            else f"not cached; fetch it with: headway zoo fetch {entry.name}"
-        )
-        typer.echo(f"{'weights':16} {entry.name}: {state}")
+    for entry in catalog.PUBLISHED.values():
+        if cache.is_cached(entry):
+            typer.echo(f"{'weights':16} {entry.name}: cached")
+    others = ", ".join(entry.name for entry in catalog.PUBLISHED.values() if not cache.is_cached(entry))
+    if others:
+        typer.echo(f"{'not cached':16} {others}; fetch one with: headway zoo fetch NAME")

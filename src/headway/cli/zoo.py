@@ -13,9 +13,9 @@ def list_entries() -> None:
     from headway.core.files import human_bytes
     from headway.weights import cache, catalog
 
-    for entry in (*catalog.CATALOG.values(), *catalog.VECTORS.values()):
+    for entry in catalog.PUBLISHED.values():
         state = "cached" if cache.is_cached(entry) else "not cached"
-        typer.echo(f"{entry.name:12} {entry.title}, {human_bytes(entry.size)}, {entry.licence} ({state})")
+        typer.echo(f"{entry.name:18} {entry.title}, {human_bytes(entry.size)}, {entry.licence} ({state})")
 
 
 @app.command()

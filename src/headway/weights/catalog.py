@@ -328,6 +328,7 @@ _GLOVE = VectorsEntry(
 )
 
 VECTORS: Mapping[str, VectorsEntry] = MappingProxyType({row.name: row for row in (_GLOVE,)})
+PUBLISHED: Mapping[str, Published] = MappingProxyType({**CATALOG, **VECTORS, **PICTURES})
 
 
 def find(name: str) -> Entry:
@@ -346,10 +347,9 @@ def find_picture(name: str) -> PictureEntry:
 
 def find_published(name: str) -> Published:
     """Return what the zoo has of that name, of any kind; raises UsageError that suggests the nearest name."""
-    published: dict[str, Published] = {**CATALOG, **VECTORS, **PICTURES}
-    if name in published:
-        return published[name]
-    raise _unknown(name, published)
+    if name in PUBLISHED:
+        return PUBLISHED[name]
+    raise _unknown(name, PUBLISHED)
 
 
 def _unknown(name: str, known: Mapping[str, Published]) -> UsageError:
