@@ -1,0 +1,281 @@
+"""Fitting: the ladder on labelled texts, going on with it, distillation, and learning rates."""
+
+import inspect
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headway.api.climbing import climb_prepared, decided, left_resumable, missing_weights
+from headway.api.folders import new_folder
+from headway.bundle.run import RECORD_FILE, Run
+from headway.core import device as machine
+from headway.core.errors import FetchError, RunError, UsageError
+from headway.core.files import disk_errors
+from headway.core.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from headway.ladder.preparation import Prepared
+    from headway.training.range_test import RangeTest
+    from headway.weights.catalog import Published
+
+
+def fit(
+    data: Any | None = None,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    test: Any | None = None,
+    model: str | Path = "minilm",
+    student: str | Path | int | None = None,
+    unlabelled: str | Path | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    metric: str | None = None,
+    rungs: str | Sequence[str] | None = None,
+    budget: str | float = "10m",
+    tolerance: float = 1.0,
+    seed: int = 0,
+    out: str | Path | None = None,
+    fetch: bool | Callable[["Published"], bool] | None = None,
+    refit: bool = True,
+    device: str | None = None,
+    max_rows: int = 100_000,
+    drop_limit: float = 5.0,
+    drop_rare: bool = False,
+    resume: str | Path | None = None,
+    allow_inexact: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Climb the ladder on a table of texts and labels and return the finished run.
+
+    Arguments:
+        data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
+        text, label: the columns; inferred and said when left out.
+        model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
+        student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
+            model as ``model`` names one.
+        unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
+        recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
+            `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
+        metric: "accuracy" or "macro-f1"; by the class balance when left out.
+        rungs: names, or "all"; when left out, those of the usual ones whose estimates fit ``budget``.
+        budget: seconds, or "90s", "5m", "1h", for all rungs together.
+        tolerance: points (of 100) by which a cheaper rung that ships may be worse.
+        out: the run folder; beside nothing else, ``<data>-run`` in the working folder.
+        fetch: whether to fetch missing weights: True, False (never open a connection), or a function that is asked;
+            None skips the rungs that need them and says how to fetch.
+        refit: train the rung that ships again on all rows.
+        max_rows: a stratified sample of this many rows is used when there are more.
+        drop_limit: percent of the rows that may lack a text or a label.
+        resume: the folder of a run that did not finish: go on where it stood, as its plan says. Nothing else is given
+            with it but ``fetch``, ``allow_inexact`` and, where the run was made from a data frame, that one again.
+        allow_inexact: go on although processor, threads or versions are not what they were.
+
+    A run that fails or is interrupted keeps what was finished, unless that is nothing, and says how to go on.
+    Raises HeadwayError: DataError, UsageError, WeightsError, FetchError, ResourceError, TrainingError, RunError.
+    """
+    options = {name: value for name, value in locals().items() if name in inspect.signature(fit).parameters}
+    progress = progress or Silent()
+    if resume is not None:
+        return _resume(Path(resume), options, progress)
+    if data is None:
+        raise UsageError("no data given", where="data", remedy="Give a table, or --resume and a run folder.")
+    from headway.ladder.kept import Kept
+    from headway.ladder.preparation import Options
+
+    started = time.monotonic()
+    plain: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value for name, value in options.items()
+    }
+    wanted = Options(**{name: plain[name] for name in Options.__dataclass_fields__})
+    wanted.check()
+    stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
+    folder = new_folder(out, f"{stem}-run")
+    prepared = wanted.prepare(progress)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return _fit_together(prepared, folder, fetch, progress, _command(data, options), started)
+    with disk_errors(folder):
+        folder.mkdir(parents=True)
+    kept = Kept(folder)
+    with kept.held(), left_resumable(folder, kept):
+        prepared = decided(prepared, folder, fetch, progress, _command(data, options))
+        return climb_prepared(prepared, folder, kept, progress, started)
+
+
+def distill(
+    run: str | Path,
+    *,
+    layers: int | None = None,
+    student: str | Path | None = None,
+    unlabelled: str | Path | None = None,
+    out: str | Path | None = None,
+    fetch: bool | Callable[["Published"], bool] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Teach a small student what a run's fine-tuned encoder knows, and return a new run that compares the two.
+
+    Arguments:
+        run: a finished run; its data, model and settings are taken from its plan.
+        layers: how many of the model's layers the student has (half of them when left out).
+        student: another model in their place, as ``fit`` names one.
+        unlabelled: a table or a .txt file with texts that the student is taught on as well.
+        out: the new run folder; ``<run>-distilled`` when left out.
+
+    The teacher is trained again on the training rows only, from the same seed, since what the run ships may have
+    learned from the held-out rows. Raises what `fit` does.
+    """
+    from headway.ladder.plan import Plan
+    from headway.ladder.preparation import Options
+
+    if layers is not None and student is not None:
+        raise UsageError("give one of them", where="--layers, --student")
+    source = Path(run)
+    Run.open(source)
+    plan = Plan.load(source)
+    wanted = Options.restored(plan, None, None)
+    plan.require_same_data(wanted.hashes(), source)
+    options = vars(wanted) | {
+        "rungs": ("distilled", "finetuned"),
+        "student": student if layers is None else layers,
+        "unlabelled": unlabelled,
+    }
+    folder = new_folder(out, f"{source.name}-distilled")
+    return fit(**options, out=folder, fetch=fetch, progress=progress)
+
+
+def learning_rates(
+    data: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    model: str | Path = "minilm",
+    recipe: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> "RangeTest":
+    """Try rising learning rates on the training rows of a table in one short run, for ``fit``'s recipe.
+
+    The arguments are those of `fit`; the model's weights must be cached. Raises DataError, UsageError, FetchError.
+    """
+    from headway.ladder.encoder_training import FineTuning
+    from headway.ladder.intake import Intake, take_in
+
+    progress = progress or Silent()
+    rows, _ = take_in(Intake(data=data, text=text, label=label, seed=seed), progress)
+    training = rows.examples.take(rows.parts[0].train)
+    return FineTuning(str(model), machine.choose_device(device), recipe).try_rates(training, seed, progress)
+
+
+def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
+    """Go on with a run that did not finish."""
+    from headway.ladder.kept import Kept
+    from headway.ladder.plan import PLAN_FILE, Plan
+    from headway.ladder.preparation import Options, require_same_machine
+
+    started = time.monotonic()
+    allowed = {"resume", "data", "test", "fetch", "allow_inexact", "progress"}
+    for name, parameter in inspect.signature(fit).parameters.items():
+        path = name in {"data", "test"} and isinstance(options[name], str | Path)
+        if path or (name not in allowed and options[name] != parameter.default):
+            raise UsageError(
+                "stands in the run's plan and cannot be given again",
+                where="DATA" if name == "data" else f"--{name.replace('_', '-')}",
+                remedy=f"Resume with: headway fit --resume {folder}",
+            )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "a run is resumed in one process",
+            where="--resume",
+            remedy="Resume without torchrun, and with --allow-inexact where it began in several.",
+        )
+    kept = Kept(folder)
+    if not kept.folder.is_dir():
+        run = Run.open(folder)  # says what is wrong where it did not finish
+        progress.say(f"{folder}: this run is finished")
+        return run
+    with kept.held():
+        if not (folder / PLAN_FILE).is_file():
+            raise RunError(
+                "was ended before its plan stood",
+                where=str(folder),
+                remedy="Remove it and make the run again: nothing was trained yet.",
+            )
+        plan = Plan.load(folder)
+        wanted = Options.restored(plan, options["data"], options["test"])
+        require_same_machine(plan, wanted.device, options["allow_inexact"], progress)
+        plan.require_same_data(wanted.hashes(), folder)
+        prepared = wanted.prepare(progress)
+        plan.require_same_data(prepared.plan.hashes, folder)
+        tried = {decision.rung for decision in plan.decisions if decision.tried}
+        lacking = missing_weights(
+            [rung for rung in prepared.rungs if rung.name in tried], options["fetch"], progress
+        )
+        if lacking:
+            raise FetchError("weights of this run are no longer cached", where="; ".join(lacking.values()))
+        (folder / RECORD_FILE).unlink(
+            missing_ok=True
+        )  # an interrupted climb's: unfinished until it is written again
+        with left_resumable(folder, kept):
+            return climb_prepared(replace(prepared, plan=plan), folder, kept, progress, started)
+
+
+def _fit_together(
+    prepared: "Prepared",
+    folder: Path,
+    fetch: bool | Callable[["Published"], bool] | None,
+    progress: Progress,
+    command: str,
+    started: float,
+) -> Run:
+    """Climb in the processes that torchrun started, which see one file system: the first one writes and is watched.
+
+    The others go the same way in a temporary folder; the encoder's fine-tuning is shared out among all.
+    """
+    from headway.ladder.kept import Kept
+    from headway.ladder.plan import Plan
+    from headway.training.processes import Processes
+
+    processes = Processes.joined()
+    processes.wait()  # all have found the same folder's name free
+    if processes.rank == 0:
+        with disk_errors(folder):
+            folder.mkdir(parents=True)
+        kept = Kept(folder)
+        with kept.held(), left_resumable(folder, kept):
+            prepared = decided(prepared, folder, fetch, progress, command)
+            processes.wait()
+            climb_prepared(prepared, folder, kept, progress, started)
+    else:
+        processes.wait()
+        with tempfile.TemporaryDirectory() as name:
+            home = Path(name)
+            kept = Kept(home)
+            with kept.held():
+                climb_prepared(replace(prepared, plan=Plan.load(folder)), home, kept, Silent(), started)
+    processes.wait()
+    return Run.open(folder)
+
+
+_NO_PART_OF_A_RUN = {"data", "progress", "fetch", "out", "resume", "allow_inexact"}
+
+
+def _command(data: Any, options: dict[str, Any]) -> str:
+    """Return the command line that makes the same run: the options that differ from their defaults."""
+    words = ["headway", "fit", str(data) if isinstance(data, str | Path) else "DATA"]
+    for name, parameter in inspect.signature(fit).parameters.items():
+        value = options[name]
+        if name in _NO_PART_OF_A_RUN or value == parameter.default:
+            continue
+        option = name.replace("_", "-")
+        if name == "recipe":
+            words += [word for key, setting in value.items() for word in ("--set", f"{key}={setting}")]
+        elif isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words += [f"--{option}", ",".join(value) if isinstance(value, list | tuple) else str(value)]
+    return shlex.join(words)
