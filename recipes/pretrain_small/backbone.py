@@ -87,6 +87,6 @@ BACKBONES = {
     for backbone in (
         Backbone("bert", NOVELS | OLDER, "tiny", 10),
         Backbone("t5", NOVELS | OLDER, "tiny", 8),
-        Backbone("gpt2", {n: path for n, path in NOVELS.items() if "persuasion" not in n}, "tiny", 12),
+        Backbone("gpt2", {n: path for n, path in NOVELS.items() if "persuasion" not in n}, "tiny", 16),
     )
 }
