@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headway.core.seeding import derive, generator
+from headway.core.seeding import generator
 from headway.data.batches import epoch_order
 from headway.data.corpus import Corpus
 from headway.data.tokenizers import Tokenizer
@@ -27,19 +27,9 @@ from headway.tasks import masked_language, next_sentence
 from headway.tasks.masked_language import Vocabulary, mask
 from headway.tasks.next_sentence import Batch, Document
 from headway.tasks.unigram import Unigram
-from headway.training.pretraining import Order
+from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretraining import save_pretraining
-
-
-class Size(NamedTuple):
-    """One of the sizes on offer."""
-
-    num_layers: int
-    d_model: int
-    vocab_size: int
-    max_tokens: int
-    learning_rate: float
 
 
 class Example(NamedTuple):
@@ -88,9 +78,7 @@ class BertOnText:
             num_layers=size.num_layers,
             max_positions=size.max_tokens,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(order.seed, "weights"))
-            model = BertPretraining(Bert(config)).to(device)
+        model = fresh(lambda: BertPretraining(Bert(config)), order, device)
         return cls(
             model=model,
             settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=64),

@@ -1,7 +1,7 @@
 """How a GPT-2 is pretrained: each token from those before it (Radford et al. 2019).
 
 The documents stand one after the other with the end token between them, and are cut into windows at places that move
-from epoch to epoch. Sizes, vocabularies and dropout are for corpora of a few million characters.
+from epoch to epoch. The sizes and their vocabularies are for corpora of a few million characters.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from headway.core.seeding import derive, generator
+from headway.core.seeding import generator
 from headway.data.batches import epoch_order, windows
 from headway.data.bpe import read_bytes, text_parts, train_bytes
 from headway.data.corpus import Corpus
@@ -28,20 +28,9 @@ from headway.tasks.decoder import TextDecoder
 from headway.tasks.next_token import Batch
 from headway.tasks.scoring import perplexity
 from headway.tasks.unigram import Unigram
-from headway.training.pretraining import Order
+from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
-
-
-class Size(NamedTuple):
-    """One of the sizes on offer."""
-
-    num_layers: int
-    d_model: int
-    vocab_size: int
-    max_tokens: int
-    learning_rate: float
-    dropout: float
 
 
 @dataclass(eq=False)
@@ -50,9 +39,9 @@ class Gpt2OnText:
 
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
-            "tiny": Size(3, 192, 2000, 128, 3e-3, 0.1),
-            "mini": Size(4, 256, 4000, 128, 2e-3, 0.1),
-            "small": Size(6, 384, 8000, 256, 1e-3, 0.1),
+            "tiny": Size(3, 192, 2000, 128, 3e-3),
+            "mini": Size(4, 256, 4000, 128, 2e-3),
+            "small": Size(6, 384, 8000, 256, 1e-3),
         }
     )
 
@@ -81,13 +70,9 @@ class Gpt2OnText:
             num_heads=size.d_model // 64,
             num_layers=size.num_layers,
             max_positions=size.max_tokens,
-            dropout=size.dropout,
-            embedding_dropout=size.dropout,
             attention_dropout=0.0,  # the fused kernel has none, and takes a tenth less of a step
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(order.seed, "weights"))
-            model = Gpt2(config).to(device)
+        model = fresh(lambda: Gpt2(config), order, device)
         settings = TrainingSettings(
             epochs=order.epochs,
             learning_rate=size.learning_rate,

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from headway.core.seeding import derive, generator
+from headway.core.seeding import generator
 from headway.data.batches import epoch_order, windows
 from headway.data.corpus import Corpus
 from headway.data.sentencepiece import SentencePieceTokenizer
@@ -26,19 +26,9 @@ from headway.tasks import transduction
 from headway.tasks.span_corruption import corrupt, draw_spans
 from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
-from headway.training.pretraining import Order
+from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
-
-
-class Size(NamedTuple):
-    """One of the sizes on offer; num_layers: of the encoder and of the decoder."""
-
-    num_layers: int
-    d_model: int
-    vocab_size: int
-    max_tokens: int
-    learning_rate: float
 
 
 @dataclass(eq=False)
@@ -79,9 +69,7 @@ class T5OnText:
             num_layers=size.num_layers,
             num_decoder_layers=size.num_layers,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(order.seed, "weights"))
-            model = T5(config).to(device)
+        model = fresh(lambda: T5(config), order, device)
         return cls(
             model=model,
             settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=32),

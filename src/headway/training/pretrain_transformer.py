@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from headway.core.errors import DataError
-from headway.core.seeding import derive
 from headway.data.batches import epoch_order, length_batches
 from headway.data.bpe import read_bytes, train_bytes
 from headway.data.corpus import Corpus
@@ -31,23 +30,13 @@ from headway.tasks import transduction
 from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
 from headway.training.averaging import LastStates
-from headway.training.pretraining import Order
+from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
 
-MAX_TOKENS = 512  # of a source or a target, its end token included
 SMOOTHING = 0.1
 AVERAGED = 5  # states of the last epochs, but at most a third of all
 ANSWERED = 500  # held-out sources that are answered in full; the loss is that of all
-
-
-class Size(NamedTuple):
-    """One of the sizes on offer; num_layers: of the encoder and of the decoder."""
-
-    num_layers: int
-    d_model: int
-    vocab_size: int
-    learning_rate: float
 
 
 class Ids(NamedTuple):
@@ -79,15 +68,16 @@ class TransformerOnPairs:
 
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
-            "tiny": Size(2, 128, 2000, 2e-3),
-            "mini": Size(3, 256, 4000, 1e-3),
-            "small": Size(4, 512, 8000, 7e-4),
+            "tiny": Size(2, 128, 2000, 512, 2e-3),
+            "mini": Size(3, 256, 4000, 512, 1e-3),
+            "small": Size(4, 512, 8000, 512, 7e-4),
         }
     )
 
     model: Transformer
     settings: TrainingSettings
     tokenizer: Tokenizer
+    max_tokens: int  # of a source or a target, its end token included
     training: Ids
     held_out: Ids
     seed: int
@@ -113,9 +103,7 @@ class TransformerOnPairs:
             num_heads=size.d_model // 32,
             num_layers=size.num_layers,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive(order.seed, "weights"))
-            model = Transformer(config).to(device)
+        model = fresh(lambda: Transformer(config), order, device)
         settings = TrainingSettings(
             epochs=order.epochs,
             learning_rate=size.learning_rate,
@@ -130,8 +118,9 @@ class TransformerOnPairs:
             model=model,
             settings=settings,
             tokenizer=tokenizer,
-            training=_ids(training, tokenizer),
-            held_out=_ids(held_out, tokenizer),
+            max_tokens=size.max_tokens,
+            training=_ids(training, tokenizer, size.max_tokens),
+            held_out=_ids(held_out, tokenizer, size.max_tokens),
             seed=order.seed,
             device=device,
         )
@@ -180,7 +169,7 @@ class TransformerOnPairs:
     def save(self, folder: Path) -> None:
         """Write model and tokenizer."""
         save_encoder_decoder(self.model, folder)
-        self.tokenizer.save(folder, max_tokens=MAX_TOKENS)
+        self.tokenizer.save(folder, max_tokens=self.max_tokens)
 
     @property
     def _end(self) -> int:
@@ -208,15 +197,15 @@ class TransformerOnPairs:
         return said, [known[ids] for ids in sources]
 
 
-def _ids(pairs: Sequence[Pair], tokenizer: Tokenizer) -> Ids:
+def _ids(pairs: Sequence[Pair], tokenizer: Tokenizer, max_tokens: int) -> Ids:
     """Tokenize pairs; raises DataError on one that is too long: none is cut."""
     sources = tokenizer.encode([pair.source for pair in pairs], 1 << 30).ids
     targets = tokenizer.pieces([pair.target for pair in pairs])
     for pair, source, target in zip(pairs, sources, targets, strict=True):
         longest = max(len(source), len(target) + 1)
-        if longest > MAX_TOKENS:
+        if longest > max_tokens:
             raise DataError(
-                f"a text of {longest:,} tokens; at most {MAX_TOKENS} are read",
+                f"a text of {longest:,} tokens; at most {max_tokens} are read",
                 where=pair.where,
                 remedy="Cut it into shorter ones, or remove the line.",
             )

@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from headway.core.arithmetic import FILE as ARITHMETIC_FILE
 from headway.core.arithmetic import Arithmetic, decide
 from headway.core.errors import UsageError
 from headway.core.files import write_json
 from headway.core.progress import Progress, Silent
+from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.data.corpus import Corpus, read_corpus
 from headway.training.groups import parameter_groups
@@ -28,9 +31,6 @@ from headway.training.loop import train
 from headway.weights.cache import cache_folder
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
-
     from headway.training.settings import TrainingSettings
 
 # --arch -> the class that keeps the contract below
@@ -46,6 +46,8 @@ RECORD_FILE = "pretraining.json"
 FORMAT = 1
 _TIMED_STEPS = 4
 
+Model = TypeVar("Model", bound=nn.Module)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
@@ -60,10 +62,20 @@ class Order:
     seed: int = 0
 
 
+class Size(NamedTuple):
+    """A size on offer; of an encoder-decoder, the encoder and the decoder have so many layers each."""
+
+    num_layers: int
+    d_model: int
+    vocab_size: int  # at most, of a vocabulary made from the corpus
+    max_tokens: int  # of a text
+    learning_rate: float
+
+
 class Pretraining(Protocol):
     """One model in the making: a network, its batches and its loss, and what it is worth on held-out text."""
 
-    sizes: ClassVar[Mapping[str, Any]]  # --size -> whatever the class needs to know of it, the smallest first
+    sizes: ClassVar[Mapping[str, Size]]  # --size -> what it means, the smallest first
     model: nn.Module
     settings: TrainingSettings
 
@@ -167,6 +179,13 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
     )
     write_json(folder / RECORD_FILE, pretrained.to_dict())
     return pretrained
+
+
+def fresh(build: Callable[[], Model], order: Order, device: torch.device) -> Model:
+    """Build a network whose weights are drawn by the order's seed; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(order.seed, "weights"))
+        return build().to(device)
 
 
 def arithmetic_on(device: torch.device) -> Arithmetic:
