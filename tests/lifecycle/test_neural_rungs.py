@@ -11,6 +11,7 @@ import pytest
 
 import headway
 from headway.bundle.predictors import load_predictor
+from headway.core.errors import UsageError
 from headway.core.tensors import load_arrays
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
@@ -131,33 +132,54 @@ def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
     config = json.loads((tiny_zoo / "config.json").read_text())
     dropouts = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (tiny_zoo / "config.json").write_text(json.dumps(config | dropouts))
-    words = [
-        "train.csv",
-        "--test",
-        "test.csv",
-        "--model",
-        str(tiny_zoo),
-        "--rungs",
-        "finetuned",
-        "--no-refit",
-    ]
-    words += ["--set", "epochs=2", "--seed", "3", "--quiet"]
-    weights = {}
-    for count in (1, 2):
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-        done = subprocess.run(
-            [sys.executable, *launcher, "-m", "headway", "fit", *words, "--out", f"run-{count}"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("Report:") == 1
-        run = headway.load(tmp_path / f"run-{count}")
-        weights[count] = load_arrays(run.folder / "rungs" / "finetuned" / "model.safetensors")
+    data = {"test": tmp_path / "test.csv", "rungs": "finetuned", "refit": False, "seed": 3}
+    one = headway.fit(
+        tmp_path / "train.csv",
+        model=tiny_zoo,
+        recipe={"epochs": 2},
+        out=tmp_path / "run-1",
+        **data,  # type: ignore[arg-type]
+    )
+    launcher = "-m torch.distributed.run --standalone --nproc-per-node 2 -m headway fit".split()
+    options = "--rungs finetuned --no-refit --set epochs=2 --seed 3 --quiet --out run-2".split()
+    done = subprocess.run(
+        [sys.executable, *launcher, "train.csv", "--test", "test.csv", "--model", str(tiny_zoo), *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Report:") == 1
+    two = headway.load(tmp_path / "run-2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run-1", "run-2", "test.csv", "train.csv"]
-    for name, one in weights[1].items():
-        np.testing.assert_allclose(weights[2][name], one, rtol=1e-3, atol=1e-3, err_msg=name)
+    weights = "rungs/finetuned/model.safetensors"
+    found = load_arrays(two.folder / weights)
+    for name, expected in load_arrays(one.folder / weights).items():
+        np.testing.assert_allclose(found[name], expected, rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+def test_settings_reach_the_training_and_the_best_of_several_is_kept(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    lines = topics_csv.read_text().splitlines()
+    (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[181:]]) + "\n")
+    recipe = {
+        "epochs": 4,
+        "patience": 1,
+        "seeds": 2,
+        "schedule": "cosine",
+        "layer_decay": 0.8,
+        "fresh_layers": 1,
+    }
+    data = {"test": tmp_path / "test.csv", "rungs": "finetuned", "refit": False, "fetch": True}
+    run = headway.fit(tmp_path / "train.csv", recipe=recipe, out=tmp_path / "run", **data)  # type: ignore[arg-type]
+    (rung,) = run.record.rungs
+    assert rung.status == "measured" and rung.settings is not None
+    assert recipe.items() <= rung.settings.items()
+    with pytest.raises(UsageError, match=r"(?s)unknown key 'rate'.*learning_rate"):
+        headway.fit(tmp_path / "train.csv", recipe={"rate": 1}, out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()

@@ -20,18 +20,19 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+RUNGS = "ngrams,distilled,finetuned"
 TIMED = {"run.json", "report.html", "plan.json"}  # hold seconds and dates
 CHILD = """
 import sys
 from headway.training import checkpoints
 checkpoints.EVERY_SECONDS, checkpoints.SAVING_SHARE = 0.05, 1e9
 import headway
-data, model, out, resume = sys.argv[1:]
+data, model, rungs, out, resume = sys.argv[1:]
 print("started", flush=True)
 if resume == "resume":
     headway.fit(resume=out)
 else:
-    headway.fit(data, model=model, rungs="ngrams,distilled,finetuned", out=out)
+    headway.fit(data, model=model, rungs=rungs, out=out)
 """
 
 
@@ -74,13 +75,13 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
-def start(data: Path, model: Path, out: Path) -> subprocess.Popen[str]:
+def start(data: Path, model: Path, rungs: str, out: Path) -> subprocess.Popen[str]:
     """Start a run, or go on with it where there is a plan."""
     resume = "resume" if (out / "plan.json").is_file() else "new"
     if resume == "new" and out.is_dir():  # killed before its plan stood: nothing was done yet
         subprocess.run(["rm", "-r", str(out)], check=True)
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(data), str(model), str(out), resume],
+        [sys.executable, "-c", CHILD, str(data), str(model), rungs, str(out), resume],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -112,11 +113,11 @@ def contents(out: Path) -> dict[str, bytes]:
     }
 
 
-def matrix(folder: Path, kills: int, seed: int = 0) -> tuple[Counter[str], list[str]]:
+def matrix(folder: Path, kills: int, seed: int = 0, rungs: str = RUNGS) -> tuple[Counter[str], list[str]]:
     """Kill ``kills`` times; return where the kills fell and which files differ from the run that was left alone."""
     data, model = make_data(folder), make_model(folder / "model")
     began = time.monotonic()
-    alone = start(data, model, folder / "alone")
+    alone = start(data, model, rungs, folder / "alone")
     assert alone.stdout is not None
     alone.stdout.readline()
     setup = time.monotonic() - began
@@ -130,18 +131,15 @@ def matrix(folder: Path, kills: int, seed: int = 0) -> tuple[Counter[str], list[
     while done < kills:
         out = folder / f"run-{number}"
         while not finished(out):
-            child = start(data, model, out)
+            child = start(data, model, rungs, out)
+            moment = setup + draw.uniform(0.05, 0.7) * (whole - setup) if done < kills else None
             try:
-                if done < kills:
-                    child.wait(setup + draw.uniform(0.05, 0.7) * (whole - setup))
-                    error = child.stderr.read() if child.stderr else ""
-                else:
-                    _, error = child.communicate()
+                _, error = child.communicate(timeout=moment)
                 if child.returncode:
                     raise RuntimeError(error)
             except subprocess.TimeoutExpired:
                 child.send_signal(signal.SIGKILL)
-                child.wait()
+                child.communicate()
                 done += 1
                 fell[where(out)] += 1
         found = contents(out)
