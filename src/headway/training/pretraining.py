@@ -63,7 +63,7 @@ class Order:
 
 
 class Size(NamedTuple):
-    """A size on offer; of an encoder-decoder, the encoder and the decoder have so many layers each."""
+    """A Transformer's size; of an encoder-decoder, the encoder and the decoder have so many layers each."""
 
     num_layers: int
     d_model: int
@@ -75,7 +75,9 @@ class Size(NamedTuple):
 class Pretraining(Protocol):
     """One model in the making: a network, its batches and its loss, and what it is worth on held-out text."""
 
-    sizes: ClassVar[Mapping[str, Size]]  # --size -> what it means, the smallest first
+    sizes: ClassVar[
+        Mapping[str, Any]
+    ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
     model: nn.Module
     settings: TrainingSettings
 
