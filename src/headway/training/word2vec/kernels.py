@@ -3,8 +3,8 @@
 What makes these faster than plain loops (`loops.py`, which compute the same): a row is read once for an input word and
 kept, with its gradient, in registers; negatives are read one after the other from a shuffled table instead of being
 drawn, so that those of the next prediction are known and can be asked for early; the logistic function comes from a
-table. A kernel is
-compiled for one width of rows; numba keeps it on disk.
+table. Of rows too wide for the registers the gradient stays in memory. A kernel is compiled for one width of rows, and
+numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
 lost costs less than a lock.
@@ -19,8 +19,10 @@ from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
 from headway.training.word2vec.rows import (
+    add_row_to,
     add_rows,
     add_scaled,
+    add_to,
     dot,
     load_row,
     prefetch_row,
@@ -33,6 +35,8 @@ Kernel = Callable[..., np.uint64]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
+WIDE = 208  # floats of a row from which a row and its gradient do not fit the registers together
+
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -41,6 +45,8 @@ def skip_gram(width: int) -> Kernel:
     """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
     of its own, and each output is updated at once.
     """
+
+    wide = width > WIDE  # a constant to the compiler
 
     @njit(**OPTIONS)
     def job(
@@ -62,6 +68,8 @@ def skip_gram(width: int) -> Kernel:
                     place = np.int64(sentence[near]) * width
                     x = load_row(inputs, place, width)
                     change = zero_row(x)
+                    if wide:
+                        store_row(scratch, 0, change)
                     targets[0] = word * width
                     count = 1
                     for _ in range(negatives):
@@ -74,8 +82,14 @@ def skip_gram(width: int) -> Kernel:
                         y = load_row(outputs, targets[k], width)
                         label = _ONE if k == 0 else _ZERO
                         g = (label - sigmoid(dot(x, y), sigmoids)) * rate
-                        change = add_scaled(g, y, change)
-                        store_row(outputs, targets[k], add_scaled(g, x, y))
+                        if wide:
+                            add_row_to(scratch, 0, g, outputs, targets[k], x)
+                            add_to(outputs, targets[k], g, x)
+                        else:
+                            change = add_scaled(g, y, change)
+                            store_row(outputs, targets[k], add_scaled(g, x, y))
+                    if wide:
+                        change = load_row(scratch, 0, width)
                     store_row(inputs, place, add_rows(x, change))
         return state
 
@@ -87,6 +101,8 @@ def skip_gram_shared(width: int) -> Kernel:
     """Return the kernel in which all words of a window share their negatives (Ji et al. 2016, arXiv:1604.04661): a
     small matrix product each way, all of whose terms are taken before anything is updated.
     """
+
+    wide = width > WIDE  # a constant to the compiler
 
     @njit(**OPTIONS)
     def job(
@@ -122,13 +138,19 @@ def skip_gram_shared(width: int) -> Kernel:
                 for a in range(inside):
                     x = load_row(inputs, around[a], width)
                     change = zero_row(x)
+                    if wide:
+                        store_row(scratch, np.int64(a) * width, change)
                     for k in range(count):
                         y = load_row(outputs, targets[k], width)
                         label = _ONE if k == 0 else _ZERO
                         g = (label - sigmoid(dot(x, y), sigmoids)) * rate
                         errors[k, a] = g
-                        change = add_scaled(g, y, change)
-                    store_row(scratch, np.int64(a) * width, change)
+                        if wide:
+                            add_row_to(scratch, np.int64(a) * width, g, outputs, targets[k], x)
+                        else:
+                            change = add_scaled(g, y, change)
+                    if not wide:
+                        store_row(scratch, np.int64(a) * width, change)
                 for k in range(count):
                     y = load_row(outputs, targets[k], width)
                     for a in range(inside):

@@ -117,13 +117,46 @@ def add_scaled(typing: Any, factor: Any, x: Any, y: Any) -> tuple[Any, Code]:
     """Return factor x + y."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        nothing = ir.Constant(_VECTOR, ir.Undefined)
-        first = builder.insert_element(nothing, values[0], _INT(0))
-        spread = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, LANES), None))
+        spread = _spread(builder, values[0])
         pairs = zip(_unpacked(builder, values[1], x), _unpacked(builder, values[2], y), strict=True)
         return _packed(builder, [_multiply_add(builder, spread, p, q) for p, q in pairs])
 
     return y(types.float32, x, y), code
+
+
+@intrinsic
+def add_to(typing: Any, matrix: Any, offset: Any, factor: Any, row: Any) -> tuple[Any, Code]:
+    """Add factor row to a row in memory, part by part: no more than one part of it is in a register at a time."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        spread = _spread(builder, values[2])
+        place = _place(context, builder, signature.args[0], values[0], values[1])
+        parts = _parts_of(builder, place, row)
+        for target, part in zip(parts, _unpacked(builder, values[3], row), strict=True):
+            summed = _multiply_add(builder, spread, part, builder.load(target, align=ALIGNMENT))
+            builder.store(summed, target, align=ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(matrix, offset, types.float32, row), code
+
+
+@intrinsic
+def add_row_to(
+    typing: Any, matrix: Any, offset: Any, factor: Any, other: Any, other_offset: Any, like: Any
+) -> tuple[Any, Code]:
+    """Add factor times another matrix' row to a row in memory, both as wide as ``like``, part by part."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        spread = _spread(builder, values[2])
+        target = _place(context, builder, signature.args[0], values[0], values[1])
+        source = _place(context, builder, signature.args[3], values[3], values[4])
+        pairs = zip(_parts_of(builder, target, like), _parts_of(builder, source, like), strict=True)
+        for to, part in pairs:
+            taken, held = builder.load(part, align=ALIGNMENT), builder.load(to, align=ALIGNMENT)
+            builder.store(_multiply_add(builder, spread, taken, held), to, align=ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(matrix, offset, types.float32, other, other_offset, like), code
 
 
 @intrinsic
@@ -135,6 +168,13 @@ def add_rows(typing: Any, x: Any, y: Any) -> tuple[Any, Code]:
         return _packed(builder, [builder.fadd(p, q) for p, q in pairs])
 
     return x(x, y), code
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """Return a vector whose floats are all the number."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, number, _INT(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, LANES), None))
 
 
 def _place(context: Any, builder: Any, kind: Any, matrix: Any, offset: Any) -> Any:
