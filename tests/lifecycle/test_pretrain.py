@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 CASES = {
     "bert": Case(
-        BertOnText, (1, 64, 200, 32, 3e-3), 60, "BERT of 1 layers of 64", "masked loss in nats", 1.0
+        BertOnText, (1, 64, 200, 32, 5e-3), 30, "BERT of 1 layers of 64", "masked loss in nats", 0.8
     ),
     "gpt2": Case(Gpt2OnText, (1, 64, 320, 32, 1e-2), 4, "GPT-2 of 1 layers of 64", "bits per character", 1.0),
     "t5": Case(T5OnText, (1, 64, 180, 32, 1e-2), 25, "T5 of 1 + 1 layers of 64", "span loss in nats", 1.0),
