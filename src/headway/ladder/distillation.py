@@ -24,6 +24,7 @@ from headway.tasks.distillation import UNLABELLED, DistillationConfig, Knowledge
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
 from headway.training.checkpoints import Checkpoints
+from headway.training.embeddings import used_rows
 from headway.training.loop import train
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
@@ -146,8 +147,8 @@ def teach(
         with encoder.arithmetic.forward():
             return distillation.loss(model, batch, config)
 
-    groups, companions = compose(model, settings)
-    with encoder.arithmetic.training():
+    with encoder.arithmetic.training(), used_rows(model, encoder.vocab_size, ids):
+        groups, companions = compose(model, settings)
         train(
             model,
             groups,

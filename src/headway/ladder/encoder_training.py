@@ -24,6 +24,7 @@ from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
 from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remembering
 from headway.training.checkpoints import Checkpoints
+from headway.training.embeddings import used_rows
 from headway.training.fresh import freshen
 from headway.training.loop import train
 from headway.training.processes import Processes
@@ -246,8 +247,9 @@ def fine_tune(
             return classification.loss(model, batch)
 
     score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
-    groups, companions = compose(model, settings, score)
-    with encoder.arithmetic.training():
+    read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.texts)]
+    with encoder.arithmetic.training(), used_rows(model, encoder.vocab_size, read):
+        groups, companions = compose(model, settings, score)
         train(
             model,
             groups,
