@@ -11,14 +11,20 @@ DATA = Path(os.environ.get("HEADWAY_SHARED", Path(__file__).parents[2] / "shared
 
 def load(name: str, count: int, seed: int = 0) -> list[str]:
     """Return ``count`` texts of a set, drawn by the seed."""
+    return load_labelled(name, count, seed)[0]
+
+
+def load_labelled(name: str, count: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Return ``count`` texts of a set's training part and their labels, drawn by the seed."""
     if name == "imdb":
         with (DATA / "imdb/train.jsonl").open(encoding="utf-8") as file:
-            texts = [json.loads(line)["text"] for line in file]
+            rows = [(row["text"], row["label"]) for row in map(json.loads, file)]
     elif name == "banking77":
         with (DATA / "banking77/train.csv").open(encoding="utf-8", newline="") as file:
-            texts = [row["text"] for row in csv.DictReader(file)]
+            rows = [(row["text"], row["category"]) for row in csv.DictReader(file)]
     else:
         with (DATA / "sst2/train.tsv").open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            texts = [row["sentence"] for row in rows]
-    return random.Random(seed).sample(texts, count)
+            table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            rows = [(row["sentence"], row["label"]) for row in table]
+    texts, labels = zip(*random.Random(seed).sample(rows, count), strict=True)
+    return list(texts), list(labels)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def alternate(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def alternate(
+    contenders: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True
+) -> dict[str, list[float]]:
     """Run each contender once to warm up, then ``rounds`` times in turn; return the seconds of each run."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for contender in contenders.values():
+    for contender in contenders.values() if warm_up else ():
         contender()
     for _ in range(rounds):
         for name, contender in contenders.items():

@@ -29,7 +29,8 @@ def keep_mask(shape: Sequence[int], p: float, dtype: torch.dtype, device: torch.
     count = math.prod(shape)
     words = torch.empty((count + 7) // 8, dtype=torch.int64, device=device).random_(-(2**63), None)
     drawn = words.view(torch.uint8)[:count].view(*shape)
-    kept = drawn.clamp_(dropped - 1, dropped).sub_(dropped - 1)  # 0 or 1; a comparison takes ten times as long
+    below = dropped - 1
+    kept = drawn.clamp_(below, dropped).sub_(below)  # 0 or 1; a comparison takes ten times as long
     return kept.to(dtype).mul_(256 / (256 - dropped))
 
 
