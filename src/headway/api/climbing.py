@@ -42,6 +42,8 @@ def decided(
         decisions=decide(prepared.rows, prepared.rungs, prepared.plan, missing, progress),
         machine=machine_facts(prepared.plan.options["device"]),
     )
+    if "arithmetic" in plan.machine:
+        progress.say(f"  Networks are trained in {plan.machine['arithmetic']}")
     plan.save(folder)
     return replace(prepared, plan=plan)
 

@@ -221,6 +221,18 @@ class Tokens(Ragged):
             None if segments is None else _concatenate(segments),
         )
 
+    def rows(self, start: int, end: int) -> Self:
+        """Return the texts from row ``start`` to before row ``end``."""
+        sizes = self.lengths.sizes
+        first = sum(sizes[:start])
+        tokens = slice(first, first + sum(sizes[start:end]))
+        return replace(
+            self,
+            values=self.values[tokens],
+            lengths=Lengths(sizes[start:end], self.lengths.device),
+            segments=None if self.segments is None else self.segments[tokens],
+        )
+
     def to(self, device: torch.device) -> Self:
         """Return the batch on ``device``."""
         segments = None if self.segments is None else self.segments.to(device)

@@ -27,6 +27,7 @@ from headway.training.checkpoints import Checkpoints
 from headway.training.embeddings import used_rows
 from headway.training.fresh import freshen
 from headway.training.loop import train
+from headway.training.memory import kept_bytes
 from headway.training.processes import Processes
 from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
@@ -34,6 +35,8 @@ from headway.training.settings import TrainingSettings
 
 FEWEST_STEPS = 240
 SAMPLE = 96  # texts on which an estimate is timed
+WORKING_SPACE = 1.5  # times what a step keeps is what it takes, with the gradients in passing
+BASE_MEMORY = 500_000_000  # torch, the tokenizer, the texts
 
 
 class FrozenTraining:
@@ -98,14 +101,14 @@ class FineTuning:
         )
         times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
+        memory = _memory(model, encoder, texts, settings)
         fine_tune(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
             settings = self.settings(rows)
             steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        return Estimate(per_step * steps, memory=16 * parameters + 1_500_000_000)
+        return Estimate(per_step * steps, memory)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -262,6 +265,7 @@ def fine_tune(
             checkpoints=checkpoints,
             processes=processes,
             weight=lambda batch: len(batch[1]),
+            parts=lambda batch: classification.parts(batch, settings.tokens_at_once),
         )
 
 
@@ -273,6 +277,20 @@ def checkpoints_in(
         return None
     identity = settings.to_dict() | encoder.settings | {"seed": seed, "rows": rows}
     return Checkpoints(scratch.training / f"checkpoints-{seed}", identity)
+
+
+def _memory(model: Classifier, encoder: TextEncoder, texts: Sequence[str], settings: TrainingSettings) -> int:
+    """Return about how many bytes a training takes: for weights, gradients and AdamW, and for a step's largest part.
+
+    What a token keeps for the backward pass is measured on the longest texts of a sample.
+    """
+    longest = sorted(encoder.tokenize(texts), key=len)[-8:]
+    batch = classification.batch(encoder, longest, np.zeros(len(longest)))
+    with encoder.arithmetic.forward():
+        kept = kept_bytes(model.train(), lambda: classification.loss(model, batch))
+    tokens = min(settings.tokens_at_once, settings.batch_size * len(longest[-1]))
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return 16 * weights + int(WORKING_SPACE * tokens * kept / batch[0].lengths.total) + BASE_MEMORY
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Single-label classification of texts: how the model is built, its batches, its loss, its decoding."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,6 +28,20 @@ def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
 def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) -> Batch:
     """Pack the token ids of B texts with their targets."""
     return encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(encoder.device)
+
+
+def parts(examples: Batch, tokens: int) -> list[Batch]:
+    """Cut a batch into neighbours of at most so many tokens, or of one text that has more."""
+    texts, targets = examples
+    edges, held = [0], 0
+    for row, size in enumerate(texts.lengths.sizes):
+        if row > edges[-1] and held + size > tokens:
+            edges.append(row)
+            held = 0
+        held += size
+    if len(edges) == 1:
+        return [examples]
+    return [(texts.rows(start, end), targets[start:end]) for start, end in pairwise([*edges, len(targets)])]
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:

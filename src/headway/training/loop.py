@@ -42,13 +42,15 @@ def train(
     checkpoints: Checkpoints | None = None,
     processes: Processes | None = None,
     weight: Callable[[Batch], float] = lambda batch: 1.0,
+    parts: Callable[[Batch], Sequence[Batch]] = lambda batch: (batch,),
 ) -> float:
     """Train ``model`` in place and return the mean loss of the last epoch.
 
     ``epoch_batches(e)`` gives the batches of epoch e, the same number each time; ``name`` is what the work is called.
     ``schedule`` (the settings' unless given) turns step, steps and ``settings.warmup`` into the factor on the rates.
     ``after_epoch(e)`` is called when epoch e is done, with the model as it is then; ``companions`` go along and may
-    end the training early. With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of
+    end the training early. ``parts`` cuts a batch into pieces that are computed one after the other, each counting by
+    its ``weight``. With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of
     a step is a pure function of (seed, step); torch's own generator is left as it was. Raises TrainingError when the
     loss is no longer a number.
     """
@@ -79,7 +81,7 @@ def train(
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
                 with _fitting(at.step, settings, name):
-                    value = _backward(batches[number], loss, weight, processes, parameters, device)
+                    value = _backward(batches[number], loss, weight, parts, processes, parameters, device)
                 total += _finite(value, at.step, settings, name)
                 nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimizer.step()
@@ -107,16 +109,18 @@ def _backward(
     batch: Batch | None,
     loss: Callable[[Batch], Tensor],
     weight: Callable[[Batch], float],
+    parts: Callable[[Batch], Sequence[Batch]],
     processes: Processes,
     parameters: Sequence[nn.Parameter],
     device: torch.device,
 ) -> float:
     """Leave the whole batch's gradients in the parameters and return its loss."""
-    share = processes.share(0.0 if batch is None else weight(batch), device)
+    whole = 0.0 if batch is None else weight(batch)
+    share = processes.share(whole, device)
     found = 0.0
-    if batch is not None:
-        value = loss(batch) * share
-        found = value.item()
+    for part in () if batch is None else parts(batch):
+        value = loss(part) * (share * weight(part) / whole)
+        found += value.item()
         value.backward()  # type: ignore[no-untyped-call]
     processes.add_gradients(parameters)
     return processes.total(found, device)

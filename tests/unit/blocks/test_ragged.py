@@ -73,3 +73,12 @@ def test_a_batch_without_tokens_is_refused(sizes: tuple[int, ...]) -> None:
 def test_values_that_do_not_fit_the_lengths_are_refused() -> None:
     with pytest.raises(UsageError, match="3 tokens, but the lengths add up to 4"):
         Ragged(torch.zeros(3), Lengths((4,)))
+
+
+def test_rows_are_cut_out_with_their_segments() -> None:
+    batch = Tokens.pack([np.arange(n) for n in (2, 3, 1)], [np.full(n, n) for n in (2, 3, 1)])
+    part = batch.rows(1, 3)
+    assert part.values.tolist() == [0, 1, 2, 0]
+    assert part.lengths.sizes == (3, 1)
+    assert part.segments is not None
+    assert part.segments.tolist() == [3, 3, 3, 1]

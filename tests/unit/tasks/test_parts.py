@@ -1,0 +1,61 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from headway.blocks.ragged import Tokens
+from headway.core.progress import Silent
+from headway.models.bert import Bert, BertConfig
+from headway.models.heads import ClassificationHead, Classifier
+from headway.tasks import classification
+from headway.training.groups import parameter_groups
+from headway.training.loop import train
+from headway.training.settings import TrainingSettings
+
+SIZES = (2, 3, 3, 4, 9)
+
+
+def _batch() -> classification.Batch:
+    random = np.random.default_rng(0)
+    return Tokens.pack([random.integers(0, 30, size) for size in SIZES]), torch.tensor([0, 1, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "rows"), [(100, [5]), (21, [5]), (20, [4, 1]), (6, [2, 1, 1, 1]), (1, [1] * 5)]
+)
+def test_parts_hold_every_text_once_and_at_most_so_many_tokens(tokens: int, rows: list[int]) -> None:
+    batch = _batch()
+    parts = classification.parts(batch, tokens)
+    assert [len(targets) for _, targets in parts] == rows
+    assert torch.equal(torch.cat([texts.values for texts, _ in parts]), batch[0].values)
+    assert torch.equal(torch.cat([targets for _, targets in parts]), batch[1])
+
+
+def test_a_training_in_parts_is_the_training() -> None:
+    torch.manual_seed(0)
+    sizes = {"d_model": 8, "d_ff": 12, "num_heads": 2, "num_layers": 2}
+    backbone = Bert(BertConfig(vocab_size=30, dropout=0, attention_dropout=0, **sizes))
+    whole = Classifier(backbone, ClassificationHead(8, 2, 0.0)).double()
+    in_parts = copy.deepcopy(whole)
+    settings = TrainingSettings(epochs=3, learning_rate=0.01)
+    losses = []
+    for model, tokens in ((whole, 100), (in_parts, 6)):
+        losses.append(
+            train(
+                model,
+                parameter_groups(model.backbone.parameters(), model.head.parameters(), settings),
+                lambda batch, model=model: classification.loss(model, batch),
+                lambda epoch: [_batch()],
+                settings,
+                0,
+                Silent(),
+                weight=lambda batch: len(batch[1]),
+                parts=lambda batch, tokens=tokens: classification.parts(batch, tokens),
+            )
+        )
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)  # the loss itself is a float32
+    for name, expected in whole.state_dict().items():
+        # AdamW divides a gradient by its own size: where it is 0 but for rounding, the step is not
+        if name != "backbone.layers.0.attention.qkv.bias" and name != "backbone.layers.1.attention.qkv.bias":
+            torch.testing.assert_close(in_parts.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
