@@ -143,7 +143,9 @@ class Transformers:
 
         generator = torch.Generator().manual_seed(1000 * self.work.seed + epoch)
         if self.strongest:
-            order = get_length_grouped_indices([len(ids) for ids in self.ids], BATCH, generator=generator)
+            lengths = [len(ids) for ids in self.ids]
+            # windows of 50 batches, as with thousands of rows; with few it would group less, and be slower
+            order = get_length_grouped_indices(lengths, BATCH, mega_batch_mult=50, generator=generator)
         else:
             order = torch.randperm(len(self.ids), generator=generator).tolist()
         return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
