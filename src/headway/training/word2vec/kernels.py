@@ -3,8 +3,8 @@
 What makes these faster than plain loops (`loops.py`, which compute the same): a row is read once for an input word and
 kept, with its gradient, in registers; negatives are read one after the other from a shuffled table instead of being
 drawn, so that those of the next prediction are known and can be asked for early; the logistic function comes from a
-table. Of rows too wide for the registers the gradient stays in memory. A kernel is compiled for one width of rows, and
-numba keeps it on disk.
+table. In `skip_gram` the gradient of rows too wide for registers stays in memory. A kernel is compiled for one width
+of rows, and numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
 lost costs less than a lock.
@@ -102,8 +102,6 @@ def skip_gram_shared(width: int) -> Kernel:
     small matrix product each way, all of whose terms are taken before anything is updated.
     """
 
-    wide = width > WIDE  # a constant to the compiler
-
     @njit(**OPTIONS)
     def job(
         tokens, starts, first, last, keep, noise, inputs, outputs,
@@ -138,19 +136,13 @@ def skip_gram_shared(width: int) -> Kernel:
                 for a in range(inside):
                     x = load_row(inputs, around[a], width)
                     change = zero_row(x)
-                    if wide:
-                        store_row(scratch, np.int64(a) * width, change)
                     for k in range(count):
                         y = load_row(outputs, targets[k], width)
                         label = _ONE if k == 0 else _ZERO
                         g = (label - sigmoid(dot(x, y), sigmoids)) * rate
                         errors[k, a] = g
-                        if wide:
-                            add_row_to(scratch, np.int64(a) * width, g, outputs, targets[k], x)
-                        else:
-                            change = add_scaled(g, y, change)
-                    if not wide:
-                        store_row(scratch, np.int64(a) * width, change)
+                        change = add_scaled(g, y, change)
+                    store_row(scratch, np.int64(a) * width, change)
                 for k in range(count):
                     y = load_row(outputs, targets[k], width)
                     for a in range(inside):
