@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from headway.models.base import Predictor
 
 NAME = "unfinished"
+_ATTEMPT = "attempt.json"
 _FIGURES, _ARRAYS, _PREDICTOR = "figures.json", "figures.safetensors", "predictor"
 
 
@@ -60,7 +61,7 @@ class Kept:
 
     def worth_keeping(self) -> bool:
         """Return whether anything was finished or checkpointed."""
-        return any(path.name != "lock" for path in self.folder.rglob("*") if path.is_file())
+        return any(path.name not in {"lock", _ATTEMPT} for path in self.folder.rglob("*") if path.is_file())
 
     def remove(self) -> None:
         """Remove all of it."""
@@ -87,9 +88,10 @@ class Kept:
         scratch = self.scratch(rung.name, training)
         done = scratch.training / "finished"
         if not done.is_dir():
+            before = _spent(scratch.training)
             started = time.perf_counter()
             predictor = rung.fit(examples, seed, progress, scratch)
-            seconds = time.perf_counter() - started
+            seconds = before + time.perf_counter() - started
             self._finish(done, predictor, predictor.probabilities(texts), seconds, keep=keep)
         with disk_errors(scratch.training):
             for path in scratch.training.iterdir():
@@ -124,3 +126,14 @@ class Kept:
         with atomic_folder(self.folder / rung / "measured") as target:
             save_arrays(target / _ARRAYS, {"probabilities": figures.pop("probabilities")})
             write_json(target / _FIGURES, figures)
+
+
+def _spent(training: Path) -> float:
+    """Return the seconds that earlier attempts put into a training, each up to what it kept last; begin a new one."""
+    path, spent = training / _ATTEMPT, 0.0
+    if path.is_file():
+        attempt = read_json(path)
+        last = max(entry.stat().st_mtime for entry in training.rglob("*"))
+        spent = attempt["spent"] + max(0.0, last - attempt["began"])
+    write_json(path, {"spent": spent, "began": time.time()})
+    return spent
