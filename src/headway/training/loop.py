@@ -51,8 +51,11 @@ def train(
     ``after_epoch(e)`` is called when epoch e is done, with the model as it is then; ``companions`` go along and may
     end the training early. ``parts`` cuts a batch into pieces that are computed one after the other, each counting by
     its ``weight``. With ``checkpoints`` it goes on from the newest one and saves now and then. The dropout of
-    a step is a pure function of (seed, step); torch's own generator is left as it was. Raises TrainingError when the
-    loss is no longer a number.
+    a step is a pure function of (seed, step); torch's own generator is left as it was.
+
+    Of several ``processes`` each is given its own share of every batch by ``epoch_batches`` (None where it has none);
+    ``weight`` says over how much a share's loss is a mean, so that the shares add up to the whole batch's.
+    Raises TrainingError when the loss is no longer a number, or a batch does not fit into memory.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = torch.optim.AdamW(groups, fused=True)
