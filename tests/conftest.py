@@ -100,6 +100,6 @@ def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     )
     monkeypatch.setattr(catalog, "CATALOG", {"minilm": entry})
     monkeypatch.setattr(catalog, "VECTORS", {"glove-6b-50d": _tiny_vectors(published)})
-    monkeypatch.setattr(catalog, "PUBLISHED", {**catalog.CATALOG, **catalog.VECTORS})
+    monkeypatch.setattr(catalog, "PICTURES", {})
     monkeypatch.setenv("HEADWAY_CACHE", str(tmp_path_factory.mktemp("cache")))
     return published

@@ -22,9 +22,11 @@ def doctor() -> None:
     typer.echo(f"{'training in':16} {arithmetic}")
     held = human_bytes(folder_size(folder)) if folder.exists() else "empty"
     typer.echo(f"{'cache':16} {folder} ({held})")
-    for entry in catalog.PUBLISHED.values():
+    others = []
+    for entry in catalog.published().values():
         if cache.is_cached(entry):
             typer.echo(f"{'weights':16} {entry.name}: cached")
-    others = ", ".join(entry.name for entry in catalog.PUBLISHED.values() if not cache.is_cached(entry))
+        else:
+            others.append(entry.name)
     if others:
-        typer.echo(f"{'not cached':16} {others}; fetch one with: headway zoo fetch NAME")
+        typer.echo(f"{'not cached':16} {', '.join(others)}; fetch one with: headway zoo fetch NAME")

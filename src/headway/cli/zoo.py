@@ -13,7 +13,7 @@ def list_entries() -> None:
     from headway.core.files import human_bytes
     from headway.weights import cache, catalog
 
-    for entry in catalog.PUBLISHED.values():
+    for entry in catalog.published().values():
         state = "cached" if cache.is_cached(entry) else "not cached"
         typer.echo(f"{entry.name:18} {entry.title}, {human_bytes(entry.size)}, {entry.licence} ({state})")
 

@@ -147,7 +147,7 @@ def teach(
         with encoder.arithmetic.forward():
             return distillation.loss(model, batch, config)
 
-    with encoder.arithmetic.training(), used_rows(model, encoder.vocab_size, ids):
+    with encoder.arithmetic.training(), used_rows(model, encoder.backbone.word_table, ids):
         groups, companions = compose(model, settings)
         train(
             model,

@@ -251,7 +251,7 @@ def fine_tune(
 
     score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
     read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.texts)]
-    with encoder.arithmetic.training(), used_rows(model, encoder.vocab_size, read):
+    with encoder.arithmetic.training(), used_rows(model, encoder.backbone.word_table, read):
         groups, companions = compose(model, settings, score)
         train(
             model,

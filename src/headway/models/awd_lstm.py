@@ -91,6 +91,11 @@ class AwdLstm(nn.Module):
         return self.config.d_model
 
     @property
+    def word_table(self) -> None:
+        """None: dropout takes whole words out of the table."""
+        return None
+
+    @property
     def num_pooled(self) -> int:
         """3 D: last, maximum and mean."""
         return 3 * self.config.d_model

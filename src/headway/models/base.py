@@ -65,6 +65,10 @@ class Trunk(Protocol):
 class Backbone(Trunk, Protocol):
     """A pretrained network that turns texts into vectors. Fine-tuning needs no more than this."""
 
+    @property
+    def word_table(self) -> nn.Embedding | None:
+        """The embedding whose rows a batch's ids look up, where nothing else reads it; None where something does."""
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return each token's vector and the new state; a stateless backbone refuses one (UsageError)."""
 

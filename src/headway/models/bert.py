@@ -97,6 +97,13 @@ class Encoder(nn.Module):
         """D: a text's vector is one of its tokens'."""
         return self.num_features
 
+    @property
+    def word_table(self) -> nn.Embedding:
+        """The word embeddings."""
+        table = self.embeddings.word
+        assert isinstance(table, nn.Embedding)
+        return table
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D]. Raises UsageError on a state or a text that is too long."""
         if state is not None:

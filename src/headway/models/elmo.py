@@ -122,6 +122,11 @@ class Elmo(nn.Module):
         """The size of a text's vector."""
         return self.num_features
 
+    @property
+    def word_table(self) -> None:
+        """None: words are read as characters, and two that no text holds stand around it."""
+        return None
+
     def features(self, batch: Tokens, state: State | None = None) -> Features:
         """Return the mix of all depths for each word [N, D], and the state to carry over to the batch that follows.
 

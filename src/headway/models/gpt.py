@@ -96,6 +96,13 @@ class CausalDecoder(nn.Module):
         """The most tokens that it reads: one learned position each."""
         return self.config.max_positions
 
+    @property
+    def word_table(self) -> nn.Embedding:
+        """The word embeddings."""
+        table = self.embeddings.word
+        assert isinstance(table, nn.Embedding)
+        return table
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D], normed. Raises UsageError on a state or a text that is too long."""
         if state is not None:

@@ -72,6 +72,13 @@ class EncoderStack(nn.Module):
         """D: a text's vector is the mean of its tokens'."""
         return self.num_features
 
+    @property
+    def word_table(self) -> nn.Embedding:
+        """The word embeddings."""
+        table = self.embeddings.word
+        assert isinstance(table, nn.Embedding)
+        return table
+
     def features(self, batch: Tokens, state: Any = None) -> Features:
         """Return the last layer's vectors [N, D], normed. Raises UsageError on a state."""
         if state is not None:

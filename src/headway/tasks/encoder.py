@@ -89,11 +89,6 @@ class TextEncoder:
         reads = self.tokenizer.reads
         return {} if reads is None else {"reads": reads}
 
-    @property
-    def vocab_size(self) -> int:
-        """The number of token ids; the tokenizer may have fewer pieces than the backbone has rows for."""
-        return int(getattr(self.backbone.config, "vocab_size", self.tokenizer.vocab_size))
-
     @cached_property
     def arithmetic(self) -> Arithmetic:
         """What training computes with on the encoder's device."""

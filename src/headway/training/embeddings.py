@@ -39,33 +39,32 @@ class UsedRows(nn.Module):
 
 
 @contextmanager
-def used_rows(model: nn.Module, vocab_size: int, ids: Iterable[np.ndarray]) -> Iterator[None]:
-    """Let a model's token embedding have only the rows of ``ids`` for as long as this lasts.
+def used_rows(model: nn.Module, table: nn.Embedding | None, ids: Iterable[np.ndarray]) -> Iterator[None]:
+    """Let a model's word table (`Backbone.word_table`) have only the rows of ``ids`` for as long as this lasts.
 
     Equal to training all of them, up to the rounding of the decay; gradients, optimizer and checkpoints shrink to the
-    words that there are. Parameters must be collected inside. Does nothing where no embedding has ``vocab_size`` rows,
-    or where its matrix serves elsewhere in the model too.
+    words that there are. Parameters must be collected inside. Does nothing without a table, or where its matrix serves
+    elsewhere in the model too.
     """
-    found = _token_embedding(model, vocab_size)
-    if found is None:
+    place = None if table is None else _place(model, table)
+    if table is None or place is None:
         yield
         return
-    parent, name, whole = found
-    used = torch.from_numpy(np.unique(np.concatenate(list(ids)))).long().to(whole.weight.device)
-    rows = UsedRows(whole, used)
-    setattr(parent, name, rows)
+    used = torch.from_numpy(np.unique(np.concatenate(list(ids)))).long().to(table.weight.device)
+    rows = UsedRows(table, used)
+    setattr(*place, rows)
     try:
         yield
     finally:
-        rows.put_back(whole, used)
-        setattr(parent, name, whole)
+        rows.put_back(table, used)
+        setattr(*place, table)
 
 
-def _token_embedding(model: nn.Module, vocab_size: int) -> tuple[nn.Module, str, nn.Embedding] | None:
-    """Return the embedding of so many rows and where it is, if there is one and nothing shares its matrix."""
-    for path, module in model.named_modules():
-        if isinstance(module, nn.Embedding) and module.num_embeddings == vocab_size:
-            uses = [p for _, p in model.named_parameters(remove_duplicate=False) if p is module.weight]
-            parent, _, name = path.rpartition(".")
-            return (model.get_submodule(parent), name, module) if len(uses) == 1 else None
-    return None
+def _place(model: nn.Module, table: nn.Embedding) -> tuple[nn.Module, str] | None:
+    """Return the module that holds the table and its name there; None where another parameter is the same matrix."""
+    uses = [p for _, p in model.named_parameters(remove_duplicate=False) if p is table.weight]
+    if len(uses) != 1:
+        return None
+    path = next(path for path, module in model.named_modules() if module is table)
+    parent, _, name = path.rpartition(".")
+    return model.get_submodule(parent), name

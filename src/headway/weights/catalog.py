@@ -328,7 +328,6 @@ _GLOVE = VectorsEntry(
 )
 
 VECTORS: Mapping[str, VectorsEntry] = MappingProxyType({row.name: row for row in (_GLOVE,)})
-PUBLISHED: Mapping[str, Published] = MappingProxyType({**CATALOG, **VECTORS, **PICTURES})
 
 
 def find(name: str) -> Entry:
@@ -345,11 +344,17 @@ def find_picture(name: str) -> PictureEntry:
     raise _unknown(name, PICTURES)
 
 
+def published() -> dict[str, Published]:
+    """Return all that the zoo has, of every kind, by name."""
+    return {**CATALOG, **VECTORS, **PICTURES}
+
+
 def find_published(name: str) -> Published:
     """Return what the zoo has of that name, of any kind; raises UsageError that suggests the nearest name."""
-    if name in PUBLISHED:
-        return PUBLISHED[name]
-    raise _unknown(name, PUBLISHED)
+    known = published()
+    if name in known:
+        return known[name]
+    raise _unknown(name, known)
 
 
 def _unknown(name: str, known: Mapping[str, Published]) -> UsageError:

@@ -39,7 +39,7 @@ def test_it_equals_training_every_row() -> None:
     before = whole.words.weight.detach().clone()
     part = copy.deepcopy(whole)
     _train(whole)
-    with used_rows(part, ROWS, [np.array([4, 1]), np.array([7, 4])]):
+    with used_rows(part, part.words, [np.array([4, 1]), np.array([7, 4])]):
         assert part.words.weight.shape == (4, 5)
         _train(part)
     assert isinstance(part.words, nn.Embedding)
@@ -50,7 +50,7 @@ def test_it_equals_training_every_row() -> None:
 
 def test_a_word_that_was_not_announced_is_an_error() -> None:
     model = _Model()
-    with used_rows(model, ROWS, [np.array([4, 1])]), pytest.raises(IndexError):
+    with used_rows(model, model.words, [np.array([4, 1])]), pytest.raises(IndexError):
         model(torch.tensor([2]))
 
 
@@ -58,5 +58,11 @@ def test_a_matrix_that_serves_elsewhere_is_left_whole() -> None:
     model = _Model()
     model.tied = nn.Linear(5, ROWS, bias=False)
     model.tied.weight = model.words.weight
-    with used_rows(model, ROWS, [np.array([1])]):
+    with used_rows(model, model.words, [np.array([1])]):
+        assert isinstance(model.words, nn.Embedding)
+
+
+def test_without_a_table_nothing_changes() -> None:
+    model = _Model()
+    with used_rows(model, None, [np.array([1])]):
         assert isinstance(model.words, nn.Embedding)
