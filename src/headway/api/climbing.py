@@ -24,21 +24,30 @@ if TYPE_CHECKING:
     from headway.weights.catalog import Published
 
 
+def begun(prepared: "Prepared", folder: Path, progress: Progress) -> "Prepared":
+    """Decide on the rungs that are measured before torch is loaded, and write the plan so far."""
+    from headway.ladder.plan import decide
+    from headway.ladder.rungs import LIGHT
+
+    light = [rung for rung in prepared.rungs if rung.name in LIGHT]
+    plan = replace(prepared.plan, decisions=decide(prepared.rows, light, prepared.plan, {}, progress))
+    plan.save(folder)
+    return replace(prepared, plan=plan)
+
+
 def decided(
     prepared: "Prepared",
     folder: Path,
     fetch: bool | Callable[["Published"], bool] | None,
     progress: Progress,
-    command: str,
 ) -> "Prepared":
-    """Decide what depends on machine and clock, and write the plan, before the first step."""
+    """Decide what else depends on machine and clock, and write the plan, before the first step of a network."""
     from headway.ladder.plan import decide
     from headway.ladder.preparation import machine_facts
 
     missing = missing_weights(prepared.rungs, fetch, progress)
     plan = replace(
         prepared.plan,
-        command=command,
         decisions=decide(prepared.rows, prepared.rungs, prepared.plan, missing, progress),
         machine=machine_facts(prepared.plan.options["device"]),
     )
@@ -62,13 +71,31 @@ def left_resumable(folder: Path, kept: "Kept") -> Iterator[None]:
 
 
 def climb_prepared(
-    prepared: "Prepared", folder: Path, kept: "Kept", progress: Progress, started: float
+    prepared: "Prepared",
+    folder: Path,
+    fetch: bool | Callable[["Published"], bool] | None,
+    kept: "Kept",
+    progress: Progress,
+    started: float,
 ) -> Run:
-    """Climb, conclude, and remove what only an unfinished run needs."""
-    from headway.ladder.climb import climb
+    """Climb, conclude, and remove what only an unfinished run needs.
 
+    The rungs without torch come first; then what the plan leaves open is decided, and the others follow.
+    """
+    from headway.ladder.climb import climb
+    from headway.ladder.preparation import machine_facts
+    from headway.ladder.rungs import LIGHT
+
+    light = [rung for rung in prepared.rungs if rung.name in LIGHT]
+    others = [rung for rung in prepared.rungs if rung.name not in LIGHT]
     with disk_errors(folder):
-        ascent = climb(prepared.rows, prepared.rungs, prepared.plan, folder, kept, progress)
+        ascent = climb(prepared.rows, light, prepared.plan, folder, kept, progress)
+        if ascent.interrupted:  # the plan on disk stays open: who goes on decides
+            facts = machine_facts(prepared.plan.options["device"])
+            prepared = replace(prepared, plan=replace(prepared.plan, machine=facts))
+        elif len(prepared.plan.decisions) < len(prepared.rungs):
+            prepared = decided(prepared, folder, fetch, progress)
+        ascent = climb(prepared.rows, others, prepared.plan, folder, kept, progress, ascent)
         record = _conclude(ascent, prepared, folder, kept, progress, started)
         if not ascent.interrupted:
             kept.remove()

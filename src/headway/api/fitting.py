@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headway.api.climbing import climb_prepared, decided, left_resumable, missing_weights
+from headway.api.climbing import begun, climb_prepared, decided, left_resumable, missing_weights
 from headway.api.folders import new_folder
 from headway.bundle.run import RECORD_FILE, Run
 from headway.core import device as machine
@@ -96,14 +96,14 @@ def fit(
     stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
     folder = new_folder(out, f"{stem}-run")
     prepared = wanted.prepare(progress)
+    prepared = replace(prepared, plan=replace(prepared.plan, command=_command(data, options)))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return _fit_together(prepared, folder, fetch, progress, _command(data, options), started)
+        return _fit_together(prepared, folder, fetch, progress, started)
     with disk_errors(folder):
         folder.mkdir(parents=True)
     kept = Kept(folder)
     with kept.held(), left_resumable(folder, kept):
-        prepared = decided(prepared, folder, fetch, progress, _command(data, options))
-        return climb_prepared(prepared, folder, kept, progress, started)
+        return climb_prepared(begun(prepared, folder, progress), folder, fetch, kept, progress, started)
 
 
 def distill(
@@ -221,7 +221,9 @@ def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
             missing_ok=True
         )  # an interrupted climb's: unfinished until it is written again
         with left_resumable(folder, kept):
-            return climb_prepared(replace(prepared, plan=plan), folder, kept, progress, started)
+            return climb_prepared(
+                replace(prepared, plan=plan), folder, options["fetch"], kept, progress, started
+            )
 
 
 def _fit_together(
@@ -229,7 +231,6 @@ def _fit_together(
     folder: Path,
     fetch: bool | Callable[["Published"], bool] | None,
     progress: Progress,
-    command: str,
     started: float,
 ) -> Run:
     """Climb in the processes that torchrun started, which see one file system: the first one writes and is watched.
@@ -247,16 +248,18 @@ def _fit_together(
             folder.mkdir(parents=True)
         kept = Kept(folder)
         with kept.held(), left_resumable(folder, kept):
-            prepared = decided(prepared, folder, fetch, progress, command)
+            prepared = decided(prepared, folder, fetch, progress)
             processes.wait()
-            climb_prepared(prepared, folder, kept, progress, started)
+            climb_prepared(prepared, folder, fetch, kept, progress, started)
     else:
         processes.wait()
         with tempfile.TemporaryDirectory() as name:
             home = Path(name)
             kept = Kept(home)
             with kept.held():
-                climb_prepared(replace(prepared, plan=Plan.load(folder)), home, kept, Silent(), started)
+                climb_prepared(
+                    replace(prepared, plan=Plan.load(folder)), home, fetch, kept, Silent(), started
+                )
     processes.wait()
     return Run.open(folder)
 

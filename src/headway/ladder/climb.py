@@ -53,21 +53,32 @@ class Ascent:
 
 
 def climb(
-    rows: Rows, rungs: Sequence[Rung], plan: Plan, folder: Path, kept: Kept, progress: Progress
+    rows: Rows,
+    rungs: Sequence[Rung],
+    plan: Plan,
+    folder: Path,
+    kept: Kept,
+    progress: Progress,
+    below: Ascent | None = None,
 ) -> Ascent:
     """Go through the rungs as the plan decided, and keep the predictors of those measured under ``folder/rungs``.
 
-    What ``kept`` holds is not done again. A rung that fails is recorded and the climb goes on; an interruption ends
-    the climb and keeps what was finished; a disk that fails ends it with DiskError.
+    ``below`` is what was climbed before; what ``kept`` holds is not done again. A rung that fails is recorded and the
+    climb goes on; an interruption ends the climb and keeps what was finished; a disk that fails ends it with DiskError.
     """
     decisions = {decision.rung: decision for decision in plan.decisions}
-    ascent = Ascent(steps=[Step(rung=rung) for rung in rungs])
-    for step in _teachers_first(ascent.steps):
-        decision = decisions[step.rung.name]
-        step.estimate_seconds = decision.seconds
+    new = [Step(rung=rung) for rung in rungs]
+    ascent = (
+        Ascent(steps=new)
+        if below is None
+        else Ascent(steps=[*below.steps, *new], interrupted=below.interrupted)
+    )
+    for step in _teachers_first(new):
         if ascent.interrupted:
             step.reason = "the climb was interrupted before it"
             continue
+        decision = decisions[step.rung.name]
+        step.estimate_seconds = decision.seconds
         step.status, step.reason = "failed" if decision.failed else "not tried", decision.reason
         if decision.tried:
             try:

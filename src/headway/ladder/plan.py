@@ -96,7 +96,9 @@ def decide(
     missing: Mapping[str, str],
     progress: Progress,
 ) -> tuple[Decision, ...]:
-    """Estimate each rung and choose those that are tried, cheapest first, before anything is trained.
+    """Estimate each rung that the plan has not decided on and choose those that are tried, cheapest first.
+
+    Returns the plan's decisions and the new ones. What a rung is trained on and how plays no part in them.
 
     ``missing`` names weights that are not here, and why. A rung is not tried when its weights are missing, when it
     needs more memory than is free, or, unless the plan names it, when its estimate exceeds what those before it leave
@@ -104,9 +106,12 @@ def decide(
     """
     trainings = [*(len(part.train) for part in rows.parts), *([len(rows.examples)] if plan.refit else [])]
     work = Workload(rows.examples.texts, len(rows.examples.names), tuple(trainings), len(rows.held_out))
-    left = plan.budget_seconds
-    decisions = []
+    decisions = list(plan.decisions)
+    left = plan.budget_seconds - sum(decision.seconds or 0.0 for decision in decisions if decision.tried)
+    known = {decision.rung for decision in decisions}
     for rung in rungs:
+        if rung.name in known:
+            continue
         decision = _decide(rung, work, None if plan.rungs is not None else left, missing)
         if decision.tried and decision.seconds is not None:
             left -= decision.seconds

@@ -24,6 +24,9 @@ FEW_ROWS = 3000
 
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
+# Measured before torch is loaded, and so before the others are estimated.
+LIGHT = ("majority", "ngrams")
+
 # Tried where the user names no rungs; the others are tried by name, or with "all".
 USUAL = ("majority", "ngrams", "frozen", "distilled", "finetuned")
 
