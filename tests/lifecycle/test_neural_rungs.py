@@ -12,6 +12,7 @@ import pytest
 import headway
 from headway.bundle.predictors import load_predictor
 from headway.core.errors import UsageError
+from headway.core.progress import Silent
 from headway.core.tensors import load_arrays
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
@@ -40,6 +41,28 @@ def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> Non
         ours = load_predictor(folder).probabilities(TEXTS)
         np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
         np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-12)
+
+
+def test_the_ngrams_stand_before_an_encoder_is_loaded(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, text: str) -> None:
+            said.append(text.strip())
+
+    headway.fit(
+        topics_csv, rungs="ngrams,frozen", fetch=True, refit=False, out=tmp_path / "run", progress=Told()
+    )
+    order = [line.split(" ")[0] for line in said if line.startswith(("N-grams: acc", "Networks", "Frozen"))]
+    assert order == [
+        "N-grams:",
+        "Networks",
+        "Frozen",
+    ]  # its score, then what torch decides, then the encoder's score
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert [decision["rung"] for decision in plan["decisions"]] == ["ngrams", "frozen"]
 
 
 def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
