@@ -171,14 +171,12 @@ class HeadwayFrozen:
         from headway.core.progress import Silent
         from headway.data.examples import Examples
 
-        labels = tuple(map(str, range(self.work.classes)))
-        lines = np.arange(len(self.work.texts))
-        targets = self.work.targets
-        examples = Examples(tuple(self.work.texts), targets, labels, lines, source="benchmark", unit="row")
+        labels = [f"{target:03}" for target in self.work.targets]
+        examples = Examples.of_texts(self.work.texts, labels, "benchmark")
         self.predictor = self.training.fit(examples, self.work.seed, Silent())
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        return self.predictor.probabilities(texts).argmax(axis=1)
+        return self.predictor.predict(texts).argmax(axis=1)
 
 
 CONTENDERS = {

@@ -52,27 +52,13 @@ class GivenTeacher(Distillation):
         return self.teacher
 
 
-def examples(texts: list[str], labels: list[str]) -> Examples:
-    """Make checked examples of known-good rows."""
-    names = tuple(sorted(set(labels)))
-    targets = np.array([names.index(label) for label in labels], dtype=np.int64)
-    return Examples(
-        texts=tuple(texts),
-        labels=targets,
-        names=names,
-        lines=np.arange(len(texts)),
-        source="recipe",
-        unit="row",
-    )
-
-
 def small_alone(training: Examples, seed: int, device: torch.device) -> FineTunedClassifier:
     """Fine-tune the student's layers of the published encoder, without a teacher."""
     encoder = TextEncoder.open("minilm", device)
     encoder = replace(encoder, backbone=student_of(encoder.backbone, LAYERS))
     model = classification.build(encoder, len(training.names), derive(seed, "head"))
     settings = student_settings(settings_for(len(training)))
-    fine_tune(model, encoder, training.texts, training.labels, settings, seed, Silent())
+    fine_tune(model, encoder, training.inputs, training.targets, settings, seed, Silent())
     return FineTunedClassifier(training.names, encoder, model, settings.to_dict())
 
 
@@ -102,7 +88,7 @@ def milliseconds(models: dict[str, FineTunedClassifier], texts: list[str]) -> di
     for text in texts[:TIMED_TEXTS]:
         for name, model in models.items():
             started = time.perf_counter()
-            model.probabilities([text])
+            model.predict([text])
             times[name].append(time.perf_counter() - started)
     return {name: 1e3 * float(np.median(values)) for name, values in times.items()}
 
@@ -110,9 +96,9 @@ def milliseconds(models: dict[str, FineTunedClassifier], texts: list[str]) -> di
 def cell(name: str, seed: int) -> dict[str, object]:
     """Train and predict the test rows of one set with one seed."""
     (texts, labels), (test_texts, _) = load(name)
-    models, seconds = train_all(examples(texts, labels), seed)
+    models, seconds = train_all(Examples.of_texts(texts, labels, "recipe"), seed)
     predicted = {
-        who: [model.labels[best] for best in model.probabilities(test_texts).argmax(axis=1)]
+        who: [model.labels[best] for best in model.predict(test_texts).argmax(axis=1)]
         for who, model in models.items()
     }
     return {

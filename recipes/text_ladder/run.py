@@ -33,28 +33,14 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
-def examples(texts: list[str], labels: list[str]) -> Examples:
-    """Make checked examples of known-good rows."""
-    names = tuple(sorted(set(labels)))
-    targets = np.array([names.index(label) for label in labels], dtype=np.int64)
-    return Examples(
-        texts=tuple(texts),
-        labels=targets,
-        names=names,
-        lines=np.arange(len(texts)),
-        source="recipe",
-        unit="row",
-    )
-
-
 def our_cell(name: str, seed: int, rung_name: str) -> dict[str, object]:
     """Train one rung and predict the test rows."""
     training, (test_texts, _) = load(name, seed)
     rung = next(rung for rung in text_rungs(None) if rung.name == rung_name)
     started = time.perf_counter()
-    predictor = rung.fit(examples(*training), seed, Silent())
+    predictor = rung.fit(Examples.of_texts(*training, "recipe"), seed, Silent())
     seconds = time.perf_counter() - started
-    best = predictor.probabilities(test_texts).argmax(axis=1)
+    best = predictor.predict(test_texts).argmax(axis=1)
     return {"predicted": [predictor.labels[index] for index in best], "seconds": seconds}
 
 

@@ -36,10 +36,10 @@ def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) ->
     assert predictor.kind in KINDS
     assert predictor.labels == ("food", "travel", "weather")
     assert predictor.parameters > 0
-    first = predictor.probabilities(HARD_TEXTS)
+    first = predictor.predict(HARD_TEXTS)
     assert first.shape == (len(HARD_TEXTS), 3) and first.dtype == np.float64
     np.testing.assert_allclose(first.sum(axis=1), 1, atol=1e-9)
-    assert predictor.probabilities([]).shape == (0, 3)
+    assert predictor.predict([]).shape == (0, 3)
     assert 0 <= predictor.cut(HARD_TEXTS) <= len(HARD_TEXTS)
 
     save_predictor(predictor, tmp_path, temperature=2.0)
@@ -48,8 +48,8 @@ def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) ->
     ]
     loaded = load_predictor(tmp_path)
     assert loaded.labels == predictor.labels and loaded.temperature == 2.0
-    np.testing.assert_allclose(loaded.predictor.probabilities(HARD_TEXTS), first, atol=1e-6)
-    assert (loaded.probabilities(HARD_TEXTS).max(axis=1) <= first.max(axis=1) + 1e-9).all()
+    np.testing.assert_allclose(loaded.predictor.predict(HARD_TEXTS), first, atol=1e-6)
+    assert (loaded.predict(HARD_TEXTS).max(axis=1) <= first.max(axis=1) + 1e-9).all()
 
 
 def test_a_damaged_folder_is_an_error_of_ours(predictor: Predictor, tmp_path: Path) -> None:

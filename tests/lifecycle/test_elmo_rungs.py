@@ -46,11 +46,11 @@ def test_from_the_published_files_to_a_prediction(topics_csv: Path, tmp_path: Pa
         folder = run.folder / "rungs" / name
         program = (
             "import json, sys; from pathlib import Path; from headway.bundle.predictors import load_predictor\n"
-            f"print(json.dumps(load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()))"
+            f"print(json.dumps(load_predictor(Path(sys.argv[1])).predict({TEXTS!r}).tolist()))"
         )
         command = [sys.executable, "-c", program, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-        ours = load_predictor(folder).probabilities(TEXTS)
+        ours = load_predictor(folder).predict(TEXTS)
         np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
     tuned = load_predictor(run.folder / "rungs" / "finetuned").predictor
     mix = tuned.model.backbone.mix  # type: ignore[attr-defined]

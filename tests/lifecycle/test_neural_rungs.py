@@ -29,7 +29,7 @@ def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> Non
         folder = run.folder / "rungs" / rung
         program = (
             "import json, sys; from pathlib import Path; from headway.bundle.predictors import load_predictor\n"
-            f"print(json.dumps(load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()))"
+            f"print(json.dumps(load_predictor(Path(sys.argv[1])).predict({TEXTS!r}).tolist()))"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, str(folder)],
@@ -38,7 +38,7 @@ def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> Non
             check=True,
             timeout=120,
         )
-        ours = load_predictor(folder).probabilities(TEXTS)
+        ours = load_predictor(folder).predict(TEXTS)
         np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
         np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-12)
 
@@ -82,10 +82,10 @@ def test_a_batch_and_its_order_do_not_change_a_prediction(run: headway.Run) -> N
     for rung in ("frozen", "finetuned"):
         predictor = run.predictor(rung)
         texts = [*TEXTS, "snow " * 40, "taxi"]
-        together = predictor.probabilities(texts)
-        alone = np.concatenate([predictor.probabilities([text]) for text in texts])
+        together = predictor.predict(texts)
+        alone = np.concatenate([predictor.predict([text]) for text in texts])
         np.testing.assert_allclose(together, alone, atol=1e-6)
-        np.testing.assert_allclose(predictor.probabilities(texts[::-1])[::-1], together, atol=1e-6)
+        np.testing.assert_allclose(predictor.predict(texts[::-1])[::-1], together, atol=1e-6)
 
 
 def test_what_is_cut_is_counted(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> None:

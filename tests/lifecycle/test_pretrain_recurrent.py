@@ -65,7 +65,7 @@ def test_from_text_to_a_backbone_that_fit_takes(
     assert [rung.status for rung in run.record.rungs] == ["measured", "measured"]
     again = headway.load(run.folder)
     for rung in ("frozen", "finetuned"):
-        found = again.predictor(rung).probabilities(["rain and wind", ""])
+        found = again.predictor(rung).predict(["rain and wind", ""])
         assert found.shape[0] == 2 and abs(found.sum() - 2) < 1e-6
 
 

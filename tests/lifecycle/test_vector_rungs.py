@@ -26,14 +26,14 @@ def test_they_predict_the_same_in_a_fresh_process_without_torch(run: headway.Run
     for rung in RUNGS:
         program = (
             "import json, sys; from pathlib import Path; from headway.bundle.predictors import load_predictor\n"
-            f"found = load_predictor(Path(sys.argv[1])).probabilities({TEXTS!r}).tolist()\n"
+            f"found = load_predictor(Path(sys.argv[1])).predict({TEXTS!r}).tolist()\n"
             "assert not {'torch', 'sklearn', 'numba'} & set(sys.modules)\n"
             "print(json.dumps(found))"
         )
         folder = run.folder / "rungs" / rung
         command = [sys.executable, "-c", program, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-        ours = load_predictor(folder).probabilities(TEXTS)
+        ours = load_predictor(folder).predict(TEXTS)
         np.testing.assert_allclose(json.loads(done.stdout), ours, atol=1e-6)
         assert (ours[:3].argmax(axis=1) == [2, 0, 1]).all()
 

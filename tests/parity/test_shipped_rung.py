@@ -22,7 +22,7 @@ def test_the_finetuned_rung_opens_in_transformers(tiny_zoo: Path, topics_csv: Pa
     batch = tokenizer(TEXTS, padding=True, truncation=True, return_tensors="pt")
     with torch.inference_mode():
         logits = model(**batch).logits
-    ours = np.log(load_predictor(folder).predictor.probabilities(TEXTS))
+    ours = np.log(load_predictor(folder).predictor.predict(TEXTS))
     np.testing.assert_allclose(logits.double().log_softmax(1).numpy(), ours, atol=1e-5)
     names = [model.config.id2label[int(index)] for index in logits.argmax(1)]
     assert names == [prediction.label for prediction in run.predict(TEXTS, rung="finetuned")]

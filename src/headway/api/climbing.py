@@ -129,7 +129,7 @@ def _conclude(
         progress.say(f"Training {shipped.rung.title} again on all {len(rows.examples):,} rows")
         refit(shipped, rows, plan, folder, kept, progress)
     assert shipped.measured is not None
-    confusion, classes, errors, calibration = shipped_details(shipped.measured, rows)
+    details = shipped_details(shipped.measured, rows)
     record = RunRecord(
         format=FORMAT,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -141,10 +141,10 @@ def _conclude(
         rungs=rungs,
         verdict=verdict,
         refitted=refitted,
-        confusion=confusion,
-        classes=classes,
-        errors=errors,
-        calibration_error=calibration,
+        confusion=details.confusion,
+        classes=details.classes,
+        errors=details.errors,
+        calibration_error=details.calibration_error,
         seconds=time.monotonic() - started,
     )
     write_text(folder / PREDICTIONS_FILE, predictions_csv(ascent, rows))

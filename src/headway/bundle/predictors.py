@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,19 +31,23 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A predictor and the temperature that its held-out rows gave: p proportional to p^(1/temperature)."""
+    """A predictor and the temperature that its held-out rows gave: p proportional to p^(1/temperature).
+
+    None where it gives no probabilities.
+    """
 
     predictor: "Predictor"
-    temperature: float
+    temperature: float | None
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The class names, in the order of the columns."""
         return self.predictor.labels
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Return calibrated probabilities [B, C]; the ranking of the classes is the predictor's own."""
-        return tempered(log_probabilities(self.predictor.probabilities(texts)), self.temperature)
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return what the predictor does, probabilities [B, C] calibrated; the classes' ranking is its own."""
+        outputs = self.predictor.predict(inputs)
+        return outputs if self.temperature is None else tempered(log_probabilities(outputs), self.temperature)
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
@@ -52,7 +56,7 @@ def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
     return logs
 
 
-def save_predictor(predictor: "Predictor", folder: Path, temperature: float = 1.0) -> None:
+def save_predictor(predictor: "Predictor", folder: Path, temperature: float | None = 1.0) -> None:
     """Write the predictor's own files and `predictor.json` into an existing empty folder."""
     predictor.save(folder)
     write_json(
@@ -60,7 +64,7 @@ def save_predictor(predictor: "Predictor", folder: Path, temperature: float = 1.
     )
 
 
-def set_temperature(folder: Path, temperature: float) -> None:
+def set_temperature(folder: Path, temperature: float | None) -> None:
     """Give a saved predictor another temperature."""
     path = folder / "predictor.json"
     write_json(path, read_json(path) | {"temperature": temperature})
@@ -72,7 +76,8 @@ def load_predictor(folder: Path) -> Calibrated:
         raise RunError("holds no predictor", where=str(folder))
     stored = read_json(folder / "predictor.json")
     try:
-        kind, temperature, version = stored["kind"], float(stored["temperature"]), stored["format"]
+        kind, temperature, version = stored["kind"], stored["temperature"], stored["format"]
+        temperature = None if temperature is None else float(temperature)
         module, name = KINDS[kind].split(":")
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(

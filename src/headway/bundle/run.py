@@ -111,7 +111,7 @@ class Run:
                 )
         predictor = self.predictor(rung)
         predictions = []
-        for row in predictor.probabilities(texts):
+        for row in predictor.predict(texts):
             best = int(row.argmax())
             shares = {label: float(value) for label, value in zip(predictor.labels, row, strict=True)}
             predictions.append(Prediction(predictor.labels[best], float(row[best]), shares))

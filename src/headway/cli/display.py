@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.files import human_bytes
 from headway.core.progress import Progress, Silent
 from headway.core.times import human_seconds
-from headway.ladder.comparison import METRIC_TITLES
-from headway.ladder.wording import percent, score_words, signed_points, span
+from headway.ladder.wording import METRIC_TITLES, percent, score_words, signed_points, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

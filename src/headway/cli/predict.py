@@ -78,7 +78,7 @@ def _rows(
             yield kept + ours
         texts = [text or "" for text in table.texts(name)]
         columns = [[cell or "" for cell in table.texts(name)] for name in kept]
-        probabilities = predictor.probabilities(texts)
+        probabilities = predictor.predict(texts)
         best = probabilities.argmax(axis=1)
         for place, row in enumerate(probabilities):
             shares = [f"{share:.6f}" for share in row] if every else []

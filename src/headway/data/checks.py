@@ -136,9 +136,10 @@ def _account(rows: _Rows, names: tuple[str, ...], groups: npt.NDArray[np.int64])
     number = {name: position for position, name in enumerate(names)}
     labels = np.fromiter((number[label] for label in rows.labels), np.int64, len(rows.labels))
     examples = Examples(
-        texts=tuple(rows.texts),
-        labels=labels,
+        inputs=tuple(rows.texts),
+        targets=labels,
         names=names,
+        groups=groups,
         lines=rows.table.lines[rows.index],
         source=rows.table.source,
         unit=rows.table.unit,
@@ -337,8 +338,8 @@ def _text_notes(rows: _Rows, duplicates: int, conflicting: npt.NDArray[np.int64]
 
 def _kept_training(rows: _Rows, names: tuple[str, ...], training: Examples) -> npt.NDArray[np.int64]:
     tested = set(map(same_text, rows.texts))
-    kept = np.fromiter((same_text(text) not in tested for text in training.texts), np.bool_, len(training))
-    left = np.bincount(training.labels[kept], minlength=len(names))
+    kept = np.fromiter((same_text(text) not in tested for text in training.inputs), np.bool_, len(training))
+    left = np.bincount(training.targets[kept], minlength=len(names))
     if not left.all():
         name = names[int(np.argmin(left))]
         raise DataError(

@@ -1,51 +1,83 @@
-"""Examples: texts with labels, checked, each with its source line."""
+"""Examples: inputs with their targets, checked, each with its source line."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from headway.data.splits import duplicate_groups
+
+Task = Literal["classes"]  # what is learned: which one of some classes a row is of
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """Texts and their labels. ``labels[i]`` indexes ``names``, which are sorted as strings."""
+    """B inputs, all of one kind (texts, or what else the rungs of the run read), and what each is to be answered with.
 
-    texts: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
+    Of classes, ``targets`` [B] index ``names``, which are sorted as strings. Inputs that count as the same share a
+    number in ``groups`` [B], and are never on both sides of a split.
+    """
+
+    inputs: tuple[Any, ...]
+    targets: npt.NDArray[Any]
     names: tuple[str, ...]
+    groups: npt.NDArray[np.int64]
     lines: npt.NDArray[np.int64]
     source: str
     unit: str = "line"
+    task: Task = "classes"
 
     def __post_init__(self) -> None:
-        assert len(self.texts) == len(self.labels) == len(self.lines)
+        assert len(self.inputs) == len(self.targets) == len(self.groups) == len(self.lines)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[str], labels: Sequence[str], source: str) -> Self:
+        """Take texts and the names of their classes as they are, unchecked."""
+        names = tuple(sorted(set(labels)))
+        number = {name: place for place, name in enumerate(names)}
+        return cls(
+            inputs=tuple(texts),
+            targets=np.array([number[label] for label in labels], dtype=np.int64),
+            names=names,
+            groups=duplicate_groups(texts),
+            lines=np.arange(1, len(texts) + 1),
+            source=source,
+            unit="row",
+        )
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.inputs)
+
+    @property
+    def strata(self) -> npt.NDArray[np.int64]:
+        """What a split spreads evenly over its parts, [B]: the class."""
+        return self.targets
 
     def take(self, index: npt.ArrayLike) -> Self:
         """Return the rows at ``index`` (integers, in that order), with the same names."""
         chosen = np.asarray(index, dtype=np.int64)
-        return type(self)(
-            texts=tuple(self.texts[row] for row in chosen.tolist()),
-            labels=self.labels[chosen],
-            names=self.names,
+        return replace(
+            self,
+            inputs=tuple(self.inputs[row] for row in chosen.tolist()),
+            targets=self.targets[chosen],
+            groups=self.groups[chosen],
             lines=self.lines[chosen],
-            source=self.source,
-            unit=self.unit,
         )
 
     def join(self, other: Self) -> Self:
-        """Return these rows and then the other's, which has the same names; messages name this source."""
-        assert self.names == other.names
-        return type(self)(
-            texts=self.texts + other.texts,
-            labels=np.concatenate([self.labels, other.labels]),
-            names=self.names,
+        """Return these rows and then the other's, which has the same names and none of these inputs.
+
+        Messages name this source.
+        """
+        assert self.names == other.names and self.task == other.task
+        return replace(
+            self,
+            inputs=self.inputs + other.inputs,
+            targets=np.concatenate([self.targets, other.targets]),
+            groups=np.concatenate([self.groups, other.groups + self.groups.max(initial=-1) + 1]),
             lines=np.concatenate([self.lines, other.lines]),
-            source=self.source,
-            unit=self.unit,
         )
 
     def where(self, row: int) -> str:

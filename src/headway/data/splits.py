@@ -75,7 +75,8 @@ class _Deal:
     def __init__(self, labels: Index, groups: Index, k: int) -> None:
         self.k = k
         _, self.labels = np.unique(labels, return_inverse=True)
-        _, self.group_of_row = np.unique(groups, return_inverse=True)
+        _, first, numbers = np.unique(groups, return_index=True, return_inverse=True)
+        self.group_of_row = np.argsort(np.argsort(first))[numbers]  # numbered as they come
         count = int(self.group_of_row.max()) + 1 if len(groups) else 0
         self.sizes = np.bincount(self.group_of_row, minlength=count)
         self.fold_of_group = np.zeros(count, dtype=np.int64)

@@ -5,26 +5,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from headway.bundle.predictors import Calibrated, load_predictor, log_probabilities, set_temperature
+from headway.bundle.predictors import Calibrated, load_predictor, set_temperature
 from headway.core.errors import DiskError, HeadwayError
 from headway.core.files import atomic_folder, folder_size
 from headway.core.progress import Prefixed, Progress
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
-from headway.ladder.comparison import METRIC_TITLES
+from headway.ladder.judges import judge_of, metric_named
 from headway.ladder.kept import Finished, Kept
 from headway.ladder.measured import Measured
 from headway.ladder.plan import Plan
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import TEACHERS, Rung
-from headway.ladder.wording import percent
-from headway.metrics.calibration import fit_temperature
-from headway.metrics.classification import score as score_of
+from headway.ladder.wording import METRIC_TITLES, percent
 
-LATENCY_TEXTS = 100
+LATENCY_ROWS = 100
 LATENCY_SECONDS = 3.0
 
 
@@ -118,7 +117,7 @@ def refit(step: Step, rows: Rows, plan: Plan, folder: Path, kept: Kept, progress
     _ship(finished, folder / "rungs" / name, step.measured.temperature)
 
 
-def _ship(finished: Finished, target: Path, temperature: float) -> None:
+def _ship(finished: Finished, target: Path, temperature: float | None) -> None:
     """Copy a kept predictor to where the run has it, with its temperature."""
     assert finished.predictor is not None
     with atomic_folder(target) as folder:
@@ -133,19 +132,16 @@ def _measure(rung: Rung, rows: Rows, plan: Plan, folder: Path, kept: Kept, progr
         return before
     trainings = [_train_part(rung, rows, plan, number, kept, progress) for number in range(len(rows.parts))]
     held_out = rows.held_out
-    place = np.full(len(rows.examples), -1)
-    place[held_out] = np.arange(len(held_out))
-    probabilities = np.empty((len(held_out), len(rows.examples.names)))
-    for part, finished in zip(rows.parts, trainings, strict=True):
-        probabilities[place[part.held_out]] = finished.probabilities
-    temperature = fit_temperature(log_probabilities(probabilities), rows.examples.labels[held_out])
+    predicted = np.concatenate([part.held_out for part in rows.parts])
+    outputs = np.concatenate([finished.outputs for finished in trainings])[np.argsort(predicted)]
+    temperature = judge_of(rows.examples).temperature(outputs, rows.examples.targets[held_out])
     saved = folder / "rungs" / rung.name
     _ship(trainings[0], saved, temperature)
-    texts = [rows.examples.texts[row] for row in held_out]
+    inputs = [rows.examples.inputs[row] for row in held_out]
     predictor = load_predictor(saved)
-    median, slow = latency(predictor, texts)
+    median, slow = latency(predictor, inputs)
     measured = Measured(
-        probabilities=probabilities,
+        outputs=outputs,
         temperature=temperature,
         train_seconds=float(np.mean([finished.seconds for finished in trainings])),
         latency_ms=median,
@@ -153,7 +149,7 @@ def _measure(rung: Rung, rows: Rows, plan: Plan, folder: Path, kept: Kept, progr
         size_bytes=folder_size(saved),
         parameters=predictor.predictor.parameters,
         settings=predictor.predictor.settings,
-        texts_cut=predictor.predictor.cut(texts),
+        texts_cut=predictor.predictor.cut(inputs),
         opens_with=predictor.predictor.opens_with,
     )
     kept.keep_measured(rung.name, measured)
@@ -169,23 +165,23 @@ def _train_part(rung: Rung, rows: Rows, plan: Plan, number: int, kept: Kept, pro
         rung,
         f"part {number + 1}",
         examples.take(part.train),
-        [examples.texts[row] for row in part.held_out],
+        [examples.inputs[row] for row in part.held_out],
         derive(plan.seed, rung.name, number),
         Prefixed(progress, name),
         keep=number == 0 or rung.name in teaches,
     )
 
 
-def latency(predictor: Calibrated, texts: Sequence[str]) -> tuple[float, float]:
-    """Return the median and the 95th percentile of the milliseconds that one text takes."""
-    chosen = [texts[i] for i in np.linspace(0, len(texts) - 1, min(LATENCY_TEXTS, len(texts))).astype(int)]
-    for text in chosen[:3]:
-        predictor.probabilities([text])
+def latency(predictor: Calibrated, inputs: Sequence[Any]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of the milliseconds that one input takes."""
+    chosen = [inputs[i] for i in np.linspace(0, len(inputs) - 1, min(LATENCY_ROWS, len(inputs))).astype(int)]
+    for one in chosen[:3]:
+        predictor.predict([one])
     times = []
     began = time.perf_counter()
-    for text in chosen:
+    for one in chosen:
         started = time.perf_counter()
-        predictor.probabilities([text])
+        predictor.predict([one])
         times.append(time.perf_counter() - started)
         if time.perf_counter() - began > LATENCY_SECONDS:
             break
@@ -197,8 +193,9 @@ def _line(step: Step, rows: Rows, metric: str) -> str:
     title = step.rung.title
     if step.measured is None:
         return f"{title}: {step.status} ({step.reason})"
-    true = rows.examples.labels[rows.held_out]
-    score = score_of(metric, true, step.measured.predicted, len(rows.examples.names))
+    judge = judge_of(rows.examples)
+    true, said = rows.examples.targets[rows.held_out], judge.said(step.measured.outputs)
+    score = metric_named(judge, metric).value(true, said)
     figures = (
         f"{METRIC_TITLES[metric]} {percent(score)}, trained in {human_seconds(step.measured.train_seconds)}"
     )

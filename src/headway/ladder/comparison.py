@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from headway.bundle.record import Difference, LabelFacts, Score
-from headway.core.errors import UsageError
-from headway.metrics.bootstrap import interval, paired
-from headway.metrics.classification import METRICS, Labels
+import numpy as np
 
-METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
-IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
+from headway.bundle.record import Difference, Score
+from headway.core.errors import UsageError
+from headway.metrics.metric import RESAMPLES, Metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,64 +23,39 @@ class Comparison:
     shortfall: dict[str, Difference]  # best minus the rung, for each rung cheaper than the best
 
 
-def choose_metric(labels: Sequence[LabelFacts], asked: str | None = None) -> tuple[str, str]:
-    """Return the metric that decides, and why, in words.
-
-    What the user asked for; else macro-F1 when the largest class has more than three times the rows of the
-    smallest, since accuracy would hardly notice the smallest; else accuracy.
-    """
-    if asked is not None:
-        if asked not in METRICS:
-            raise UsageError(
-                f"there is no metric {asked!r}",
-                where="--metric",
-                remedy=f"Choose one of {', '.join(METRICS)}.",
-            )
-        return asked, f"{METRIC_TITLES[asked]} decides, as asked"
-    largest = max(labels, key=lambda label: label.rows)
-    smallest = min(labels, key=lambda label: label.rows)
-    ratio = largest.rows / max(1, smallest.rows)
-    if ratio > IMBALANCE:
-        return "macro_f1", (
-            f"macro-F1 decides, because the classes are unequal: {largest.name!r} has {largest.rows:,} rows, "
-            f"{smallest.name!r} has {smallest.rows:,}"
-        )
-    return "accuracy", (
-        f"accuracy decides, because no class has more than {IMBALANCE:g} times the rows of another"
-    )
-
-
 def compare(
-    true: Labels,
-    predictions: Mapping[str, Labels],
-    classes: int,
-    metric: str,
+    true: np.ndarray,
+    said: Mapping[str, np.ndarray],
+    metrics: Sequence[Metric],
+    deciding: str,
     seed: int,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Score each rung's predictions (cheapest first) of the rows whose labels are ``true``, and pair them.
+    """Score what each rung (cheapest first) said of the rows whose targets are ``true``, and pair the rungs.
 
-    A pure function of its arguments. Raises UsageError when there is nothing to compare.
+    ``deciding`` names one of the metrics. A pure function of its arguments. Raises UsageError when there is nothing
+    to compare.
     """
-    if not predictions:
+    if not said:
         raise UsageError("no rung has predictions to compare", where="ladder")
     scores = {
-        rung: {name: _score(name, true, predicted, classes, seed, resamples) for name in METRICS}
-        for rung, predicted in predictions.items()
+        rung: {metric.name: _score(metric, true, answers, seed, resamples) for metric in metrics}
+        for rung, answers in said.items()
     }
+    decides = next(metric for metric in metrics if metric.name == deciding)
 
     @cache
     def difference(first: str, second: str) -> Difference:
-        found = paired(metric, true, predictions[first], predictions[second], classes, seed, resamples)
+        found = decides.paired(true, said[first], said[second], seed, resamples)
         return Difference(against=second, value=found.difference, low=found.low, high=found.high, p=found.p)
 
     def best_of(rungs: Sequence[str]) -> str:
-        return max(rungs, key=lambda rung: scores[rung][metric].value)  # max keeps the first of equals
+        return max(rungs, key=lambda rung: scores[rung][deciding].value)  # max keeps the first of equals
 
-    order = list(predictions)
+    order = list(said)
     best = best_of(order)
     return Comparison(
-        metric=metric,
+        metric=deciding,
         rows=len(true),
         scores=scores,
         versus={
@@ -94,6 +67,6 @@ def compare(
     )
 
 
-def _score(metric: str, true: Labels, predicted: Labels, classes: int, seed: int, resamples: int) -> Score:
-    found = interval(metric, true, predicted, classes, seed, resamples)
+def _score(metric: Metric, true: np.ndarray, said: np.ndarray, seed: int, resamples: int) -> Score:
+    found = metric.interval(true, said, seed, resamples)
     return Score(value=found.value, low=found.low, high=found.high)

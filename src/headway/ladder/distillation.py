@@ -67,8 +67,8 @@ class Distillation:
     ) -> FineTunedClassifier:
         """Teach a student; the teacher is the fine-tuned rung of the same rows, trained here where there is none."""
         teacher = self._teacher(examples, seed, progress, scratch)
-        texts = [*examples.texts, *self.unlabelled]
-        targets = np.concatenate([examples.labels, np.full(len(self.unlabelled), UNLABELLED)])
+        texts = [*examples.inputs, *self.unlabelled]
+        targets = np.concatenate([examples.targets, np.full(len(self.unlabelled), UNLABELLED)])
         known = _knowledge(teacher, texts, progress, scratch)
         encoder, model = self._student(teacher, len(examples.names), derive(seed, "head"))
         settings = student_settings(self.teaching.settings(len(texts)))

@@ -16,7 +16,7 @@ from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
-from headway.data.splits import deal, duplicate_groups
+from headway.data.splits import deal
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
 from headway.tasks import classification
@@ -50,14 +50,14 @@ class FrozenTraining:
 
     def estimate(self, work: Workload) -> Estimate:
         """Time the encoder on a sample of the texts; the head's part goes by rows, features and classes."""
-        texts = _sample(work.texts)
+        texts = _sample(work.inputs)
         self.encoder.layer_means(texts[:8], self.config.depths)
         started = time.perf_counter()
         self.encoder.layer_means(texts, self.config.depths)
-        embedding = (time.perf_counter() - started) / len(texts) * len(work.texts)
+        embedding = (time.perf_counter() - started) / len(texts) * len(work.inputs)
         features = self.config.depths * self.encoder.backbone.num_features
         head = 2e-8 * sum(work.training_rows) * features * work.classes
-        return Estimate(embedding + head, memory=500_000_000 + 16 * features * len(work.texts))
+        return Estimate(embedding + head, memory=500_000_000 + 16 * features * len(work.inputs))
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -67,11 +67,11 @@ class FrozenTraining:
             self.embed, self._kept = remembering(self.encoder, scratch.rung / "features"), scratch.rung
         progress.begin("features", len(examples), "texts")
         for start in range(0, len(examples), 256):
-            texts = examples.texts[start : start + 256]
+            texts = examples.inputs[start : start + 256]
             self.embed(texts, self.config.depths)
             progress.advance(len(texts))
         return FrozenClassifier.fit(
-            examples.names, examples.texts, examples.labels, self.encoder, self.config, self.embed
+            examples.names, examples.inputs, examples.targets, self.encoder, self.config, self.embed
         )
 
 
@@ -94,7 +94,7 @@ class FineTuning:
         return self._estimates[work]
 
     def _timed(self, work: Workload) -> Estimate:
-        texts = _sample(work.texts)
+        texts = _sample(work.inputs)
         encoder = TextEncoder.open(self.model, self.device)
         settings = replace(
             settings_for(len(texts)), epochs=2, batch_size=self.settings(len(texts)).batch_size
@@ -120,7 +120,7 @@ class FineTuning:
         settings = self.settings(len(examples))
         kept_from = None
         if settings.chooses:
-            folds = deal(examples.labels, duplicate_groups(examples.texts), derive(seed, "kept rows"), 10)
+            folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
             examples, kept_from = (
                 examples.take(np.flatnonzero(folds)),
                 examples.take(np.flatnonzero(folds == 0)),
@@ -141,10 +141,11 @@ class FineTuning:
         encoder = TextEncoder.open(self.model, self.device)
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
-        ids = encoder.tokenize(examples.texts)
+        ids = encoder.tokenize(examples.inputs)
         draws = generator(seed, "rates").integers(len(ids), size=(steps, settings.batch_size))
         batches = [
-            classification.batch(encoder, [ids[row] for row in rows], examples.labels[rows]) for rows in draws
+            classification.batch(encoder, [ids[row] for row in rows], examples.targets[rows])
+            for rows in draws
         ]
 
         def loss(batch: classification.Batch) -> Tensor:
@@ -175,8 +176,8 @@ class FineTuning:
         fine_tune(
             model,
             encoder,
-            examples.texts,
-            examples.labels,
+            examples.inputs,
+            examples.targets,
             settings,
             seed,
             progress,
@@ -190,17 +191,19 @@ class FineTuning:
 
 def _keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
-    folds = deal(examples.labels, duplicate_groups(examples.texts), derive(seed, "kept rows"), 10)
-    trained = np.unique(examples.labels[folds != 0])
-    kept = (folds == 0) & np.isin(examples.labels, trained)
+    folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
+    trained = np.unique(examples.targets[folds != 0])
+    kept = (folds == 0) & np.isin(examples.targets, trained)
     return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
 def score_on(model: Classifier, encoder: TextEncoder, examples: Examples) -> float:
     """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts."""
-    probabilities = classification.probabilities(model, encoder, examples.texts)
-    right = probabilities.argmax(axis=1) == examples.labels
-    sure = np.log(np.maximum(probabilities[np.arange(len(right)), examples.labels], 1e-30)).mean()  # -69 to 0
+    probabilities = classification.probabilities(model, encoder, examples.inputs)
+    right = probabilities.argmax(axis=1) == examples.targets
+    sure = np.log(
+        np.maximum(probabilities[np.arange(len(right)), examples.targets], 1e-30)
+    ).mean()  # -69 to 0
     return float((right.sum() + 1e-2 * sure) / len(right))
 
 
@@ -250,7 +253,7 @@ def fine_tune(
             return classification.loss(model, batch)
 
     score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
-    read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.texts)]
+    read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.inputs)]
     with encoder.arithmetic.training(), used_rows(model, encoder.backbone.word_table, read):
         groups, companions = compose(model, settings, score)
         train(

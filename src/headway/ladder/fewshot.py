@@ -48,11 +48,11 @@ def few_shot(
     for part in rows.parts:
         drawn = draw_shots(examples.take(part.train), shots, intake.seed)
         classifier = _classifier(decoder, drawn, template, normalization)
-        texts = [examples.texts[row] for row in part.held_out]
+        texts = [examples.inputs[row] for row in part.held_out]
         predicted[part.held_out] = classifier.probabilities(texts, progress).argmax(axis=1)
         prompts.append(classifier.prompt(texts[0]))
         cut += classifier.cut(texts)
-    true, chosen, classes = examples.labels[held_out], predicted[held_out], len(examples.names)
+    true, chosen, classes = examples.targets[held_out], predicted[held_out], len(examples.names)
     return FewShotScore(
         shots=shots,
         normalization=normalization,
@@ -76,6 +76,6 @@ def _classifier(
         labels=shots.names,
         words=words,
         template=template,
-        shots=tuple((text, words[label]) for text, label in zip(shots.texts, shots.labels, strict=True)),
+        shots=tuple((text, words[label]) for text, label in zip(shots.inputs, shots.targets, strict=True)),
         normalization=normalization,
     )

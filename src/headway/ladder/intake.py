@@ -14,8 +14,9 @@ from headway.data.checks import Checked, check_examples, check_test
 from headway.data.columns import Columns, choose_columns, choose_text
 from headway.data.corpus import read_corpus
 from headway.data.examples import Examples
+from headway.data.inputs import characters
 from headway.data.readers import read_table
-from headway.data.splits import duplicate_groups, stratified_sample
+from headway.data.splits import stratified_sample
 from headway.data.table import Table
 from headway.ladder.rows import Rows, join_test, part_rows
 
@@ -80,8 +81,7 @@ def _at_most(examples: Examples, intake: Intake, notes: list[str]) -> Examples:
     """Return a stratified sample of the examples when they are more than ``max_rows``, and say so."""
     if len(examples) <= intake.max_rows:
         return examples
-    groups = duplicate_groups(examples.texts)
-    chosen = stratified_sample(examples.labels, groups, intake.max_rows, intake.seed)
+    chosen = stratified_sample(examples.strata, examples.groups, intake.max_rows, intake.seed)
     notes.append(
         f"a stratified sample of {len(chosen):,} of the {len(examples):,} rows is used; --max-rows changes that"
     )
@@ -99,8 +99,8 @@ def _facts(
     test_source: str | None,
 ) -> DataFacts:
     examples = rows.examples
-    lengths = np.array([len(text) for text in examples.texts])
-    counts = np.bincount(examples.labels, minlength=len(examples.names))
+    lengths = np.array([characters(one) for one in examples.inputs])
+    counts = np.bincount(examples.targets, minlength=len(examples.names))
     is_file = isinstance(intake.data, str | Path)
     return DataFacts(
         source=table.source,

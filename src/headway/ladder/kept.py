@@ -39,7 +39,7 @@ class Finished(NamedTuple):
     """One training that is done."""
 
     predictor: Path | None  # its folder, where it is kept
-    probabilities: np.ndarray  # [held-out rows of the part, C]
+    outputs: np.ndarray  # [held-out rows of the part, ...]
     seconds: float
 
 
@@ -78,13 +78,13 @@ class Kept:
         rung: Rung,
         training: str,
         examples: Examples,
-        texts: Sequence[str],
+        inputs: Sequence[Any],
         seed: int,
         progress: Progress,
         *,
         keep: bool,
     ) -> Finished:
-        """Train a rung and let it predict ``texts``, unless that is done; ``keep``: the predictor too."""
+        """Train a rung and let it predict ``inputs``, unless that is done; ``keep``: the predictor too."""
         scratch = self.scratch(rung.name, training)
         done = scratch.training / "finished"
         if not done.is_dir():
@@ -92,24 +92,24 @@ class Kept:
             started = time.perf_counter()
             predictor = rung.fit(examples, seed, progress, scratch)
             seconds = before + time.perf_counter() - started
-            self._finish(done, predictor, predictor.probabilities(texts), seconds, keep=keep)
+            self._finish(done, predictor, predictor.predict(inputs), seconds, keep=keep)
         with disk_errors(scratch.training):
             for path in scratch.training.iterdir():
                 if path != done:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         saved = done / _PREDICTOR
         figures = read_json(done / _FIGURES)
-        probabilities = load_arrays(done / _ARRAYS)["probabilities"]
-        return Finished(saved if saved.is_dir() else None, probabilities, figures["seconds"])
+        outputs = load_arrays(done / _ARRAYS)["outputs"]
+        return Finished(saved if saved.is_dir() else None, outputs, figures["seconds"])
 
     def _finish(
-        self, done: Path, predictor: "Predictor", probabilities: np.ndarray, seconds: float, *, keep: bool
+        self, done: Path, predictor: "Predictor", outputs: np.ndarray, seconds: float, *, keep: bool
     ) -> None:
         with atomic_folder(done) as target:
             if keep:
                 (target / _PREDICTOR).mkdir()
                 save_predictor(predictor, target / _PREDICTOR)
-            save_arrays(target / _ARRAYS, {"probabilities": probabilities})
+            save_arrays(target / _ARRAYS, {"outputs": outputs})
             write_json(target / _FIGURES, {"seconds": seconds})
 
     def measured(self, rung: str) -> Measured | None:
@@ -117,14 +117,14 @@ class Kept:
         folder = self.folder / rung / "measured"
         if not folder.is_dir():
             return None
-        probabilities = load_arrays(folder / _ARRAYS)["probabilities"]
-        return Measured(probabilities=probabilities, **read_json(folder / _FIGURES))
+        outputs = load_arrays(folder / _ARRAYS)["outputs"]
+        return Measured(outputs=outputs, **read_json(folder / _FIGURES))
 
     def keep_measured(self, rung: str, measured: Measured) -> None:
         """Keep a rung's figures."""
         figures: dict[str, Any] = asdict(measured)
         with atomic_folder(self.folder / rung / "measured") as target:
-            save_arrays(target / _ARRAYS, {"probabilities": figures.pop("probabilities")})
+            save_arrays(target / _ARRAYS, {"outputs": figures.pop("outputs")})
             write_json(target / _FIGURES, figures)
 
 

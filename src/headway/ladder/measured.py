@@ -10,8 +10,8 @@ import numpy as np
 class Measured:
     """The figures of one rung."""
 
-    probabilities: np.ndarray  # [held-out rows, C], uncalibrated
-    temperature: float
+    outputs: np.ndarray  # [held-out rows, ...]: what the predictor gives, uncalibrated
+    temperature: float | None  # None: nothing in them is a probability
     train_seconds: float
     latency_ms: float
     latency_p95_ms: float
@@ -20,9 +20,3 @@ class Measured:
     settings: dict[str, Any]
     texts_cut: int
     opens_with: str | None
-
-    @property
-    def predicted(self) -> np.ndarray:
-        """The predicted class of each held-out row."""
-        best: np.ndarray = self.probabilities.argmax(axis=1)
-        return best

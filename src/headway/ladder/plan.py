@@ -105,7 +105,7 @@ def decide(
     of the budget.
     """
     trainings = [*(len(part.train) for part in rows.parts), *([len(rows.examples)] if plan.refit else [])]
-    work = Workload(rows.examples.texts, len(rows.examples.names), tuple(trainings), len(rows.held_out))
+    work = Workload(rows.examples.inputs, len(rows.examples.names), tuple(trainings), len(rows.held_out))
     decisions = list(plan.decisions)
     left = plan.budget_seconds - sum(decision.seconds or 0.0 for decision in decisions if decision.tried)
     known = {decision.rung for decision in decisions}

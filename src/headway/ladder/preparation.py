@@ -17,8 +17,8 @@ from headway.core.progress import Progress
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
 from headway.data.splits import same_text
-from headway.ladder.comparison import choose_metric
 from headway.ladder.intake import Intake, read_unlabelled, take_in
+from headway.ladder.judges import judge_of
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import USUAL, Rung, text_rungs
@@ -120,8 +120,8 @@ class Options:
         unlabelled = self._unlabelled(rows, facts, progress)
         ladder = self._ladder(unlabelled)
         asked = choose_rungs(self.rungs, [rung.name for rung in ladder])
-        metric, why = choose_metric(
-            facts.labels, None if self.metric is None else METRIC_NAMES[self.metric.lower()]
+        metric, why = judge_of(rows.examples).choose(
+            rows.examples, None if self.metric is None else METRIC_NAMES[self.metric.lower()]
         )
         progress.say(f"  {why}")
         plan = Plan(
@@ -153,7 +153,7 @@ class Options:
         if self.unlabelled is None:
             return ()
         texts = read_unlabelled(Path(self.unlabelled), facts.text_column)
-        known = {same_text(text) for text in rows.examples.texts}
+        known = {same_text(text) for text in rows.examples.inputs}
         fresh = tuple(text for text in dict.fromkeys(texts) if same_text(text) not in known)
         progress.say(
             f"  {Path(self.unlabelled).name}: {len(fresh):,} texts without labels; "
@@ -203,10 +203,10 @@ def require_same_machine(plan: Plan, device: str | None, allow_inexact: bool, pr
 
 def _hash_rows(rows: Rows) -> str:
     digest = hashlib.sha256()
-    for text in rows.examples.texts:
-        digest.update(json.dumps(text).encode() + b"\n")
+    for one in rows.examples.inputs:
+        digest.update(json.dumps(one).encode() + b"\n")
     digest.update(json.dumps(rows.examples.names).encode())
-    digest.update(rows.examples.labels.tobytes())
+    digest.update(rows.examples.targets.tobytes())
     for part in rows.parts:
         digest.update(part.train.tobytes() + b"/" + part.held_out.tobytes())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from headway.data.examples import Examples
-from headway.data.splits import deal, duplicate_groups, holdout
+from headway.data.splits import deal, holdout
 
 Split = Literal["holdout", "folds", "test file"]
 
@@ -39,12 +39,11 @@ class Rows:
 
 def part_rows(examples: Examples, seed: int) -> Rows:
     """Part by the seed: five folds below 1,000 rows, else a fifth held out. Duplicates never straddle."""
-    groups = duplicate_groups(examples.texts)
     if len(examples) < FOLDS_BELOW:
-        folds = deal(examples.labels, groups, seed, FOLDS)
+        folds = deal(examples.strata, examples.groups, seed, FOLDS)
         parts = tuple(Part(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(FOLDS))
         return Rows(examples, parts, "folds", f"{FOLDS} folds, each row held out once")
-    train, held_out = holdout(examples.labels, groups, seed)
+    train, held_out = holdout(examples.strata, examples.groups, seed)
     words = f"{len(train):,} rows to train, {len(held_out):,} held out"
     return Rows(examples, (Part(train, held_out),), "holdout", words)
 

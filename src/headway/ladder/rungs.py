@@ -10,6 +10,7 @@ from headway.core.device import choose_device
 from headway.core.errors import UsageError
 from headway.core.progress import Progress
 from headway.data.examples import Examples
+from headway.data.inputs import mean_characters
 from headway.weights import catalog
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ USUAL = ("majority", "ngrams", "frozen", "distilled", "finetuned")
 class Workload:
     """What a rung would have to do in this run."""
 
-    texts: Sequence[str]
+    inputs: Sequence[Any]
     classes: int
     training_rows: tuple[int, ...]  # of each training: the parts', and the refit's on all rows
     predicted_rows: int
@@ -91,7 +92,7 @@ class MajorityRung:
         """Count the classes."""
         from headway.models.majority import Majority
 
-        return Majority.fit(examples.names, examples.labels)
+        return Majority.fit(examples.names, examples.targets)
 
 
 class NgramRung:
@@ -103,11 +104,11 @@ class NgramRung:
 
     def estimate(self, work: Workload) -> Estimate:
         """Counting costs by the character; each class is a regression of its own."""
-        characters = sum(map(len, work.texts)) / max(len(work.texts), 1)
+        characters = mean_characters(work.inputs)
         regressions = 1 if work.classes == 2 else work.classes
         per_row = characters * (6e-6 + 2e-7 * regressions)
         seconds = 1.0 + per_row * sum(work.training_rows) + 6e-6 * characters * work.predicted_rows
-        return Estimate(seconds, memory=int(60 * characters * len(work.texts)) + 200_000_000)
+        return Estimate(seconds, memory=int(60 * characters * len(work.inputs)) + 200_000_000)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -116,7 +117,7 @@ class NgramRung:
         from headway.models.bag import Bag
 
         config = ngram_config(len(examples))
-        return Bag.fit(examples.names, examples.texts, examples.labels, config, seed, progress)
+        return Bag.fit(examples.names, examples.inputs, examples.targets, config, seed, progress)
 
 
 def ngram_config(rows: int) -> "BagConfig":

@@ -3,27 +3,21 @@
 import csv
 import io
 
-import numpy as np
-
-from headway.bundle.predictors import log_probabilities
-from headway.bundle.record import ClassScore, ErrorExample, RungRecord
+from headway.bundle.record import RungRecord
 from headway.ladder.climb import Ascent, Step
 from headway.ladder.comparison import Comparison, compare
+from headway.ladder.judges import Details, judge_of
 from headway.ladder.measured import Measured
 from headway.ladder.rows import Rows
-from headway.metrics.calibration import expected_calibration_error, tempered
-from headway.metrics.classification import confusion, per_class
-
-WORST_ERRORS = 50
 
 
 def compare_rungs(ascent: Ascent, rows: Rows, metric: str, seed: int) -> Comparison | None:
     """Compare the measured rungs on the held-out rows; None when there are none."""
-    predictions = {step.rung.name: step.measured.predicted for step in ascent.steps if step.measured}
-    if not predictions:
+    judge = judge_of(rows.examples)
+    said = {step.rung.name: judge.said(step.measured.outputs) for step in ascent.steps if step.measured}
+    if not said:
         return None
-    true = rows.examples.labels[rows.held_out]
-    return compare(true, predictions, len(rows.examples.names), metric, seed)
+    return compare(rows.examples.targets[rows.held_out], said, judge.metrics, metric, seed)
 
 
 def rung_records(ascent: Ascent, comparison: Comparison | None) -> tuple[RungRecord, ...]:
@@ -59,66 +53,21 @@ def _rung_record(step: Step, comparison: Comparison | None) -> RungRecord:
     )
 
 
-def shipped_details(
-    measured: Measured, rows: Rows
-) -> tuple[tuple[tuple[int, ...], ...], tuple[ClassScore, ...], tuple[ErrorExample, ...], float]:
-    """Return the shipped rung's confusion matrix, class scores, worst errors and calibration error."""
-    examples, held_out = rows.examples, rows.held_out
-    true, classes = examples.labels[held_out], len(examples.names)
-    probabilities = tempered(log_probabilities(measured.probabilities), measured.temperature)
-    matrix = confusion(true, measured.predicted, classes)
-    scores = per_class(true, measured.predicted, classes)
-    class_scores = tuple(
-        ClassScore(
-            name=name,
-            rows=int(scores.rows[place]),
-            precision=float(scores.precision[place]),
-            recall=float(scores.recall[place]),
-            f1=float(scores.f1[place]),
-        )
-        for place, name in enumerate(examples.names)
-    )
-    return (
-        tuple(tuple(int(count) for count in row) for row in matrix),
-        class_scores,
-        _worst_errors(probabilities, measured.predicted, rows),
-        expected_calibration_error(probabilities, true),
-    )
-
-
-def _worst_errors(probabilities: np.ndarray, predicted: np.ndarray, rows: Rows) -> tuple[ErrorExample, ...]:
-    """Return the wrong held-out rows, the most confident first."""
-    examples, held_out = rows.examples, rows.held_out
-    confidence = probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != examples.labels[held_out])
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST_ERRORS]
-    return tuple(
-        ErrorExample(
-            line=int(examples.lines[held_out[place]]),
-            text=examples.texts[held_out[place]],
-            label=examples.names[examples.labels[held_out[place]]],
-            predicted=examples.names[predicted[place]],
-            probability=float(confidence[place]),
-        )
-        for place in worst
-    )
+def shipped_details(measured: Measured, rows: Rows) -> Details:
+    """Return what else is to be told of the shipped rung's answers."""
+    judge = judge_of(rows.examples)
+    return judge.details(measured.outputs, measured.temperature, rows.examples.take(rows.held_out))
 
 
 def predictions_csv(ascent: Ascent, rows: Rows) -> str:
-    """Return the held-out rows as CSV: line, label, and each measured rung's prediction with its probability."""
-    examples = rows.examples
-    measured = [(step.rung.name, step.measured) for step in ascent.steps if step.measured]
+    """Return the held-out rows as CSV: line, label, and what each measured rung said."""
+    judge, held_out = judge_of(rows.examples), rows.examples.take(rows.held_out)
+    measured = {step.rung.name: step.measured for step in ascent.steps if step.measured}
+    told = [judge.cells(figures.outputs, figures.temperature) for figures in measured.values()]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["line", "label", *(cell for name, _ in measured for cell in (name, f"{name}_probability"))]
-    )
-    calibrated = [
-        tempered(log_probabilities(m.probabilities), m.temperature).max(axis=1) for _, m in measured
-    ]
-    for place, row in enumerate(rows.held_out):
-        cells = [str(examples.lines[row]), examples.names[examples.labels[row]]]
-        for (_, figures), confidence in zip(measured, calibrated, strict=True):
-            cells += [examples.names[figures.predicted[place]], f"{confidence[place]:.6f}"]
-        writer.writerow(cells)
+    writer.writerow(["line", "label", *(cell for rung in measured for cell in judge.header(rung))])
+    for row, line in enumerate(held_out.lines):
+        cells = [cell for answers in told for cell in answers[row]]
+        writer.writerow([str(line), judge.target_cell(held_out.targets[row]), *cells])
     return out.getvalue()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from headway.core.device import choose_device
 from headway.core.progress import Progress
 from headway.data.examples import Examples
+from headway.data.inputs import mean_characters
 from headway.ladder.rungs import FEW_ROWS, Estimate, NgramRung, Scratch, Workload, ngram_config
 from headway.weights import catalog
 
@@ -36,13 +37,13 @@ class EmbeddingRung:
         """Hashing costs by the character, a step by the text's n-grams and the classes; some seconds to compile."""
         from headway.models.embedding_bag import EmbeddingBagConfig
 
-        characters = _characters(work)
+        characters = mean_characters(work.inputs)
         per_step = 3e-7 * characters + 1e-7 * work.classes
         steps = sum(rows * _epochs(rows) for rows in work.training_rows)
         hashing = 4e-6 * characters * (sum(work.training_rows) + work.predicted_rows)
         config = EmbeddingBagConfig()
         table = 4 * config.max_rows * config.d_model + 12 * config.buckets
-        ngrams = 60 * characters * len(work.texts)
+        ngrams = 60 * characters * len(work.inputs)
         return Estimate(8.0 + hashing + per_step * steps, memory=int(ngrams) + table + 300_000_000)
 
     def fit(
@@ -53,7 +54,7 @@ class EmbeddingRung:
 
         rows = len(examples)
         config = EmbeddingBagConfig(min_rows=1 if rows < FEW_ROWS else 2, epochs=_epochs(rows))
-        return EmbeddingBag.fit(examples.names, examples.texts, examples.labels, config, seed, progress)
+        return EmbeddingBag.fit(examples.names, examples.inputs, examples.targets, config, seed, progress)
 
 
 class VectorsRung:
@@ -72,9 +73,9 @@ class VectorsRung:
         words = sum(map(len, self._unlabelled)) / 5
         count, size = (words / 20, OWN_SIZE) if self._unlabelled else (_GLOVE_WORDS, _GLOVE_SIZE)
         training = 10.0 + words * OWN_EPOCHS / 200_000 if self._unlabelled else 0.0
-        texts = 1e-6 * _characters(work) * (sum(work.training_rows) + work.predicted_rows)
+        texts = 1e-6 * mean_characters(work.inputs) * (sum(work.training_rows) + work.predicted_rows)
         head = 2e-8 * sum(work.training_rows) * size * work.classes
-        memory = int(12 * size * count) + 8 * size * len(work.texts) + 200_000_000
+        memory = int(12 * size * count) + 8 * size * len(work.inputs) + 200_000_000
         return Estimate(2.0 + training + texts + head, memory)
 
     def fit(
@@ -86,7 +87,7 @@ class VectorsRung:
         if self._vectors is None:
             self._vectors = self._opened(progress)
         fitted = AveragedVectors.fit(
-            examples.names, examples.texts, examples.labels, self._vectors, AveragedConfig()
+            examples.names, examples.inputs, examples.targets, self._vectors, AveragedConfig()
         )
         if fitted.known_words < FEW_WORDS_KNOWN:
             source = "the texts without labels" if self._unlabelled else GLOVE
@@ -144,10 +145,10 @@ class StaticRung:
         ngrams = NgramRung().estimate(work)
         rows = sum(work.training_rows)
         regressions = 1 if work.classes == 2 else work.classes
-        beside = 3e-8 * rows * DIMENSIONS * regressions + 3e-6 * _characters(work) * (
+        beside = 3e-8 * rows * DIMENSIONS * regressions + 3e-6 * mean_characters(work.inputs) * (
             rows + work.predicted_rows
         )
-        memory = 500_000_000 + ngrams.memory + 16 * DIMENSIONS * (len(work.texts) + tokens)
+        memory = 500_000_000 + ngrams.memory + 16 * DIMENSIONS * (len(work.inputs) + tokens)
         return Estimate(distilling + ngrams.seconds + beside, memory)
 
     def fit(
@@ -159,8 +160,8 @@ class StaticRung:
 
         return StaticClassifier.fit(
             examples.names,
-            examples.texts,
-            examples.labels,
+            examples.inputs,
+            examples.targets,
             static_table(self._encoder, progress),
             tokenizer_of(self._encoder),
             StaticConfig(),
@@ -173,8 +174,3 @@ class StaticRung:
 def _epochs(rows: int) -> int:
     """Return how often the embeddings' training goes over the rows: at least 10,000 steps, at most some 400,000."""
     return min(100, max(20, round(10_000 / rows))) if rows <= 20_000 else max(5, round(400_000 / rows))
-
-
-def _characters(work: Workload) -> float:
-    """Return the mean length of the texts."""
-    return sum(map(len, work.texts)) / max(len(work.texts), 1)

@@ -13,8 +13,15 @@ from typing import Literal
 
 from headway.bundle.record import Difference, RungRecord, Verdict
 from headway.core.errors import TrainingError
-from headway.ladder.comparison import METRIC_TITLES, Comparison
-from headway.ladder.wording import difference_words, points, score_words, span, tolerance_words
+from headway.ladder.comparison import Comparison
+from headway.ladder.wording import (
+    METRIC_TITLES,
+    difference_words,
+    points,
+    score_words,
+    span,
+    tolerance_words,
+)
 
 Split = Literal["holdout", "folds", "test file"]
 

@@ -2,6 +2,8 @@
 
 from headway.bundle.record import Difference, Score
 
+METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+
 
 def percent(fraction: float) -> str:
     """0.9123 -> '91.2 %'."""

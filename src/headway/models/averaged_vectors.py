@@ -101,7 +101,7 @@ class AveragedVectors:
         """Return 0: texts of any length are read whole."""
         return 0
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return [B, C]."""
         found, _ = self.mean.of(texts)
         return self.head.probabilities(self.mean.without_common(found))

@@ -207,7 +207,7 @@ class Bag:
         positions = np.concatenate([first, second + np.int32(len(words.vocabulary))])
         return positions, np.concatenate([first_values, second_values])
 
-    def probabilities(self, texts: Sequence[str], beside: np.ndarray | None = None) -> np.ndarray:
+    def predict(self, texts: Sequence[str], beside: np.ndarray | None = None) -> np.ndarray:
         """Return [B, C]: each class's own logistic probability, scaled to sum 1.
 
         beside: the texts' other features [B, F], where it was fitted with such.

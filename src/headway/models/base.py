@@ -153,7 +153,7 @@ class EncoderDecoder(Decoder, Protocol):
 
 
 class Predictor(Protocol):
-    """A finished classifier of texts, with all that it needs to predict. Each rung yields one."""
+    """What answers inputs (texts, or what else it was trained on), with all that it needs. Each rung yields one."""
 
     kind: ClassVar[str]  # its key among the kinds that a run folder can hold
 
@@ -163,7 +163,7 @@ class Predictor(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the C classes, in the order of the columns of `probabilities`."""
+        """The names of the C classes, in the order of the columns of `predict`."""
 
     @property
     def parameters(self) -> int:
@@ -173,11 +173,11 @@ class Predictor(Protocol):
     def settings(self) -> dict[str, Any]:
         """What was chosen in fitting, as plain values."""
 
-    def cut(self, texts: Sequence[str]) -> int:
-        """Return how many of the texts are longer than it reads."""
+    def cut(self, inputs: Sequence[Any]) -> int:
+        """Return how many of the inputs are longer than it reads."""
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float64 [B, C]; each row sums to 1."""
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return what it says of each input: of classes their probabilities, float64 [B, C], whose rows sum to 1."""
 
     def save(self, folder: Path) -> None:
         """Write itself into an existing empty folder: safetensors and JSON, no pickle."""

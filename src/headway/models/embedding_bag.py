@@ -137,7 +137,7 @@ class EmbeddingBag:
         rows, starts = self._rows(_hashed(texts, self.config))
         return means(self.table, rows, starts)
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return [B, C]."""
         parts = [np.empty((0, len(self.labels)))]
         for start in range(0, len(texts), _TEXTS_AT_ONCE):

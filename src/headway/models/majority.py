@@ -39,7 +39,7 @@ class Majority:
         """Return 0: no text is read."""
         return 0
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return [B, C], each row the class shares."""
         return np.tile(self.shares, (len(texts), 1))
 

@@ -14,8 +14,7 @@ from markupsafe import Markup
 from headway.bundle.record import ClassScore, RungRecord, RunRecord
 from headway.core.files import human_bytes
 from headway.core.times import human_seconds
-from headway.ladder.comparison import METRIC_TITLES
-from headway.ladder.wording import percent, signed_points, span, tolerance_words
+from headway.ladder.wording import METRIC_TITLES, percent, signed_points, span, tolerance_words
 from headway.report import figures
 from headway.report.plot import COSTS, draw
 

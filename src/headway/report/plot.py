@@ -8,8 +8,7 @@ from types import MappingProxyType
 
 from headway.bundle.record import RungRecord, RunRecord, Score
 from headway.core.files import human_bytes
-from headway.ladder.comparison import METRIC_TITLES
-from headway.ladder.wording import percent, score_words
+from headway.ladder.wording import METRIC_TITLES, percent, score_words
 from headway.report.figures import milliseconds, shown
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 34, 44

@@ -181,7 +181,7 @@ def draw_shots(examples: Examples, count: int, seed: int) -> Examples:
     if not 0 <= count <= len(examples):
         raise UsageError(f"{count} shots, but there are {len(examples)} examples", where="--shots")
     random = generator(seed, "shots")
-    turns = [random.permutation(np.flatnonzero(examples.labels == c)) for c in range(len(examples.names))]
+    turns = [random.permutation(np.flatnonzero(examples.targets == c)) for c in range(len(examples.names))]
     longest = max(map(len, turns))
     dealt = [int(turn[at]) for at in range(longest) for turn in _shuffled(turns, random) if at < len(turn)]
     return examples.take(dealt[:count])

@@ -46,7 +46,7 @@ class FineTunedClassifier:
         """Return how many texts are longer than the encoder reads."""
         return self.encoder.cut(texts)
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return softmax(logits), [B, C]."""
         return classification.probabilities(self.model, self.encoder, texts)
 

@@ -95,7 +95,7 @@ class FrozenClassifier:
         """Return how many texts are longer than the encoder reads."""
         return self.encoder.cut(texts)
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return [B, C]."""
         return self.head.probabilities(self.embed(texts, self.config.depths))
 

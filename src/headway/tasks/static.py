@@ -113,9 +113,9 @@ class StaticClassifier:
         """Return 0: texts of any length are read whole."""
         return 0
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return [B, C]."""
-        return self.bag.probabilities(texts, self.mean.of(self.tokenizer.pieces(texts)))
+        return self.bag.predict(texts, self.mean.of(self.tokenizer.pieces(texts)))
 
     def save(self, folder: Path) -> None:
         """Write the n-grams' files, the tokenizer, ``static.json`` and ``static.safetensors``."""

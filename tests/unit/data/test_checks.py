@@ -33,12 +33,12 @@ def test_each_row_is_kept_or_counted():
     }
     assert len(found.examples) + sum(found.dropped.values()) == len(texts)
     assert found.examples.names == ("a", "b") and found.examples.lines[[0, -1]].tolist() == [3, 100]
-    assert [texts[line - 1] for line in found.examples.lines] == list(found.examples.texts)
+    assert [texts[line - 1] for line in found.examples.lines] == list(found.examples.inputs)
     assert (found.duplicate_rows, found.conflicting_rows) == (1, 2)
     for told in ("2 rows with an empty text left out (rows 1, 2)", "spaces around the label", "(row 101)"):
         assert any(told in note for note in found.notes), found.notes
     part = found.examples.take([3, 1])
-    assert part.texts == (found.examples.texts[3], found.examples.texts[1])
+    assert part.inputs == (found.examples.inputs[3], found.examples.inputs[1])
     assert part.where(0) == found.examples.where(3)
 
 
@@ -60,7 +60,7 @@ def test_a_thousand_real_classes_pass():
     found = checked(texts_of(3000), labels)
     assert len(found.examples.names) == 1000
     assert any("few rows per label: 1,000 labels, a median of 3 rows" in note for note in found.notes)
-    assert [found.examples.names[i] for i in found.examples.labels] == labels
+    assert [found.examples.names[i] for i in found.examples.targets] == labels
 
 
 def test_what_is_odd_is_said():
@@ -76,7 +76,7 @@ def test_test_texts_leave_the_training_rows():
     test = read_table(polars.DataFrame({"text": ["TEXT number 3", "new", None], "label": ["b", "a", "a"]}))
     found = check_test(test, COLUMNS, training.names, training, drop_limit=0.5)
     assert np.array_equal(found.training_kept, np.delete(np.arange(40), 3)) and found.training_removed == 1
-    assert found.examples.texts == ("TEXT number 3", "new") and found.examples.labels.tolist() == [1, 0]
+    assert found.examples.inputs == ("TEXT number 3", "new") and found.examples.targets.tolist() == [1, 0]
     assert found.dropped == {"empty text": 1}
     assert any(
         "1 training row whose text stands in the test table is left out" in note for note in found.notes

@@ -1,7 +1,6 @@
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from headway.core.progress import Progress, Silent
@@ -10,9 +9,7 @@ from headway.ladder.kept import Kept
 from headway.ladder.rungs import MajorityRung, Scratch
 from headway.models.base import Predictor
 
-EXAMPLES = Examples(
-    texts=("a", "b"), labels=np.array([0, 1]), names=("x", "y"), lines=np.array([1, 2]), source="test"
-)
+EXAMPLES = Examples.of_texts(["a", "b"], ["x", "y"], "test")
 
 
 class Slow(MajorityRung):
@@ -40,6 +37,6 @@ def test_the_seconds_of_a_killed_attempt_count(tmp_path: Path) -> None:
     assert kept.worth_keeping()
     finished = kept.train(rung, "part 1", EXAMPLES, ["a"], 0, Silent(), keep=True)
     assert finished.seconds > 0.25
-    assert finished.probabilities.shape == (1, 2) and finished.predictor is not None
+    assert finished.outputs.shape == (1, 2) and finished.predictor is not None
     again = kept.train(rung, "part 1", EXAMPLES, ["a"], 0, Silent(), keep=True)
     assert again.seconds == finished.seconds and rung.attempts == 2

@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from headway.bundle.record import LabelFacts, RungRecord
+from headway.bundle.record import RungRecord
 from headway.core.errors import TrainingError, UsageError
-from headway.ladder.comparison import Comparison, choose_metric, compare
+from headway.data.examples import Examples
+from headway.ladder.comparison import Comparison, compare
+from headway.ladder.judges import ClassJudge, judge_of
 from headway.ladder.verdict import decide
 
 MAJORITY = RungRecord(name="majority", title="Majority class", status="measured", latency_ms=0.001)
 CHEAP = RungRecord(name="cheap", title="N-grams", status="measured", latency_ms=0.5, size_bytes=10**6)
 DEAR = RungRecord(name="dear", title="Fine-tuned encoder", status="measured", latency_ms=20.0)
 WHY = "accuracy decides"
+TWO = ClassJudge(("0", "1"))
 
 
 def simulated(n: int, worse: float, disagree: float, seed: int, rare: float = 0.5) -> Comparison:
@@ -28,7 +31,7 @@ def simulated(n: int, worse: float, disagree: float, seed: int, rare: float = 0.
         "dear": np.where(dear_right, true, 1 - true),
     }
     metric = "accuracy" if rare == 0.5 else "macro_f1"
-    return compare(true, predictions, 2, metric, seed, resamples=500)
+    return compare(true, predictions, TWO.metrics, metric, seed, resamples=500)
 
 
 def shipped(trials: int, n: int, worse: float, disagree: float, rare: float = 0.5) -> float:
@@ -110,7 +113,7 @@ def repeated(seed: int, times: int) -> Comparison:
     cheap_right = (dear_right & ~((kind > 0.1) & (kind < 0.13))) | (kind < 0.03)
     rows = [np.tile(row, times) for row in (true, np.where(cheap_right, true, 1 - true))]
     dear = np.tile(np.where(dear_right, true, 1 - true), times)
-    return compare(rows[0], {"cheap": rows[1], "dear": dear}, 2, "accuracy", seed)
+    return compare(rows[0], {"cheap": rows[1], "dear": dear}, TWO.metrics, "accuracy", seed)
 
 
 def labels_right(n: int, right: int) -> np.ndarray:
@@ -122,7 +125,7 @@ def labels_right(n: int, right: int) -> np.ndarray:
 def example(n: int, majority: int | None, cheap: int, dear: int | None) -> Comparison:
     given = {"majority": majority, "cheap": cheap, "dear": dear}
     predictions = {name: labels_right(n, right) for name, right in given.items() if right is not None}
-    return compare(np.arange(n) % 2, predictions, 2, "accuracy", seed=0)
+    return compare(np.arange(n) % 2, predictions, TWO.metrics, "accuracy", seed=0)
 
 
 @pytest.mark.parametrize(
@@ -174,13 +177,15 @@ def test_what_was_not_measured_is_named_and_a_difference_at_the_tolerance_is_hop
 
 
 def test_the_metric_follows_the_balance_of_the_classes() -> None:
-    def facts(*rows: int) -> list[LabelFacts]:
-        return [LabelFacts(name=f"class {i}", rows=count) for i, count in enumerate(rows)]
+    def chosen(*rows: int, asked: str | None = None) -> tuple[str, str]:
+        labels = [f"class {i}" for i, count in enumerate(rows) for _ in range(count)]
+        examples = Examples.of_texts([f"text {i}" for i in range(len(labels))], labels, "test")
+        return judge_of(examples).choose(examples, asked)
 
-    assert choose_metric(facts(300, 100))[0] == "accuracy"
-    metric, why = choose_metric(facts(301, 100))
+    assert chosen(300, 100)[0] == "accuracy"
+    metric, why = chosen(301, 100)
     assert metric == "macro_f1"
     assert "'class 0' has 301 rows" in why
-    assert choose_metric(facts(301, 100), "accuracy") == ("accuracy", "accuracy decides, as asked")
+    assert chosen(301, 100, asked="accuracy") == ("accuracy", "accuracy decides, as asked")
     with pytest.raises(UsageError, match="no metric 'auc'"):
-        choose_metric(facts(1, 1), "auc")
+        chosen(1, 1, asked="auc")

@@ -41,9 +41,9 @@ def test_without_counts_the_rank_decides() -> None:
 
 def test_texts_without_known_words_all_get_the_same() -> None:
     fitted = _fit(None)
-    found = fitted.probabilities(["", "zzz", "한국어", "🌧️"])
+    found = fitted.predict(["", "zzz", "한국어", "🌧️"])
     assert (found == found[0]).all()
     np.testing.assert_allclose(found.sum(axis=1), 1)
     nothing = WordVectors(["other"], np.ones((1, 4), np.float32))
     fitted = AveragedVectors.fit(("a", "b"), TEXTS, TARGETS, nothing, AveragedConfig())
-    assert fitted.known_words == 0 and np.isfinite(fitted.probabilities(TEXTS)).all()
+    assert fitted.known_words == 0 and np.isfinite(fitted.predict(TEXTS)).all()

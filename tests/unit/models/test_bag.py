@@ -54,4 +54,4 @@ def test_the_rarest_ngrams_go_first_when_there_are_too_many() -> None:
 def test_a_text_without_any_known_ngram_gets_probabilities() -> None:
     bag = Bag.fit(("a", "b", "c"), TEXTS, np.array([0, 1, 2] * 2), BagConfig(min_rows=1), 0, Silent())
     for text in ("", "ЖЖЖЖ", " "):
-        np.testing.assert_allclose(bag.probabilities([text]).sum(), 1.0)
+        np.testing.assert_allclose(bag.predict([text]).sum(), 1.0)

@@ -56,8 +56,8 @@ def test_the_compiled_steps_are_the_formula() -> None:
 
 def test_it_learns_and_the_seed_decides() -> None:
     bag = _bag()
-    assert (bag.probabilities(TEXTS).argmax(axis=1) == TARGETS).all()
-    new = bag.probabilities(["cold wind", "BREAD!", "trains"])
+    assert (bag.predict(TEXTS).argmax(axis=1) == TARGETS).all()
+    new = bag.predict(["cold wind", "BREAD!", "trains"])
     assert new.argmax(axis=1).tolist() == [2, 0, 1]
     assert (_bag().table == bag.table).all() and not (_bag(seed=1).table == bag.table).all()
 
@@ -66,8 +66,8 @@ def test_a_text_of_unknown_ngrams_gets_what_the_bias_says() -> None:
     bag = _bag()
     powers = np.exp(bag.bias - bag.bias.max())
     for text in ("", "  ", "ЖЖ", "\0"):
-        np.testing.assert_allclose(bag.probabilities([text])[0], powers / powers.sum(), atol=1e-7)
-    assert bag.probabilities([]).shape == (0, 3)
+        np.testing.assert_allclose(bag.predict([text])[0], powers / powers.sum(), atol=1e-7)
+    assert bag.predict([]).shape == (0, 3)
 
 
 def test_the_rarest_buckets_go_first() -> None:

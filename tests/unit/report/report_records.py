@@ -14,7 +14,9 @@ from headway.bundle.record import (
     RunRecord,
     Score,
 )
-from headway.ladder.comparison import choose_metric, compare
+from headway.data.examples import Examples
+from headway.ladder.comparison import compare
+from headway.ladder.judges import ClassJudge
 from headway.ladder.verdict import decide
 from headway.metrics.classification import confusion, per_class
 
@@ -43,8 +45,9 @@ def usual(
         for rung in LADDER
     }
     labels = tuple(LabelFacts(name=name, rows=5 * int(np.sum(true == i))) for i, name in enumerate(names))
-    metric, why = choose_metric(labels)
-    comparison = compare(true, predictions, classes, metric, seed=0, resamples=400)
+    judge = ClassJudge(names)
+    metric, why = judge.choose(Examples.of_texts([""] * rows, [names[i] for i in true], "test"))
+    comparison = compare(true, predictions, judge.metrics, metric, seed=0, resamples=400)
     rungs = [
         RungRecord(
             name=name,

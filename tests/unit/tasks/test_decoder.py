@@ -200,14 +200,12 @@ def test_a_template_says_what_it_lacks() -> None:
 
 
 def test_shots_come_from_all_labels_in_turn() -> None:
-    labels = np.array([0] * 8 + [1] * 2 + [2] * 2)
-    texts = tuple(f"t{at}" for at in range(12))
-    examples = Examples(texts=texts, labels=labels, names=("a", "b", "c"), lines=np.arange(12), source="x")
+    examples = Examples.of_texts([f"t{at}" for at in range(12)], "aaaaaaaabbcc", "x")
     drawn = draw_shots(examples, 7, seed=0)
-    assert sorted(drawn.labels.tolist()) == [0, 0, 0, 1, 1, 2, 2]
-    assert sorted(drawn.labels[:3].tolist()) == [0, 1, 2]
-    assert drawn.texts == draw_shots(examples, 7, seed=0).texts != draw_shots(examples, 7, seed=1).texts
-    assert len(set(draw_shots(examples, 12, seed=0).texts)) == 12
+    assert sorted(drawn.targets.tolist()) == [0, 0, 0, 1, 1, 2, 2]
+    assert sorted(drawn.targets[:3].tolist()) == [0, 1, 2]
+    assert drawn.inputs == draw_shots(examples, 7, seed=0).inputs != draw_shots(examples, 7, seed=1).inputs
+    assert len(set(draw_shots(examples, 12, seed=0).inputs)) == 12
     assert len(draw_shots(examples, 0, seed=0)) == 0
     with pytest.raises(UsageError, match="13 shots, but there are 12"):
         draw_shots(examples, 13, seed=0)

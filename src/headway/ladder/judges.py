@@ -1,0 +1,180 @@
+"""Judges: how what was said of the held-out rows is measured and told, one for each kind of task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from headway.bundle.predictors import log_probabilities
+from headway.bundle.record import ClassScore, ErrorExample
+from headway.core.errors import UsageError
+from headway.data.examples import Examples
+from headway.data.inputs import shown
+from headway.ladder.wording import METRIC_TITLES
+from headway.metrics.calibration import expected_calibration_error, fit_temperature, tempered
+from headway.metrics.classification import METRICS, confusion, per_class
+from headway.metrics.metric import Metric, OfClasses
+
+IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
+WORST_ERRORS = 50
+
+Outputs = np.ndarray  # [B, ...]: what a predictor gives for B rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What is known of the shipped rung's answers beyond its scores; what a task does not have stays empty."""
+
+    confusion: tuple[tuple[int, ...], ...] = ()
+    classes: tuple[ClassScore, ...] = ()
+    errors: tuple[ErrorExample, ...] = ()
+    calibration_error: float | None = None
+
+
+class Judge(Protocol):
+    """What the climb, the comparison and the record ask of a task."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All that each rung is scored by."""
+
+    def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
+        """Return the name of the metric that decides, and why, in words. Raises UsageError on another task's metric."""
+
+    def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
+        """Return what makes the outputs' probabilities mean what they say; None where they are none."""
+
+    def said(self, outputs: Outputs) -> np.ndarray:
+        """Return the answers that the outputs come to, [B, ...]: what `metrics` score."""
+
+    def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
+        """Return what else is to be told of the outputs for the held-out rows."""
+
+    def target_cell(self, target: Any) -> str:
+        """Write a target for `predictions.csv`."""
+
+    def header(self, rung: str) -> list[str]:
+        """Return a rung's columns of `predictions.csv`."""
+
+    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+        """Return what stands in these columns, [B][column]."""
+
+
+def judge_of(examples: Examples) -> Judge:
+    """Return the judge of the examples' task."""
+    return ClassJudge(examples.names)
+
+
+def metric_named(judge: Judge, name: str) -> Metric:
+    """Return the judge's metric of this name."""
+    return next(metric for metric in judge.metrics if metric.name == name)
+
+
+def asked_metric(judge: Judge, asked: str) -> tuple[str, str]:
+    """Return the metric that the user asked for; raises UsageError when the judge has no such one."""
+    known = [metric.name for metric in judge.metrics]
+    if asked not in known:
+        raise UsageError(
+            f"there is no metric {asked!r}", where="--metric", remedy=f"Choose one of {', '.join(known)}."
+        )
+    return asked, f"{METRIC_TITLES[asked]} decides, as asked"
+
+
+@dataclass(frozen=True)
+class ClassJudge:
+    """Of classes: outputs are probabilities [B, C], the likeliest class is the answer."""
+
+    names: Sequence[str]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Accuracy and macro-F1."""
+        return tuple(OfClasses(name, len(self.names)) for name in METRICS)
+
+    def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
+        """Return what the user asked for; else macro-F1 when the largest class has more than three times the rows of
+        the smallest, since accuracy would hardly notice the smallest; else accuracy.
+        """
+        if asked is not None:
+            return asked_metric(self, asked)
+        rows = np.bincount(examples.targets, minlength=len(self.names))
+        largest, smallest = int(rows.argmax()), int(rows.argmin())
+        if rows[largest] / max(1, rows[smallest]) > IMBALANCE:
+            return "macro_f1", (
+                f"macro-F1 decides, because the classes are unequal: {self.names[largest]!r} has "
+                f"{rows[largest]:,} rows, {self.names[smallest]!r} has {rows[smallest]:,}"
+            )
+        return "accuracy", (
+            f"accuracy decides, because no class has more than {IMBALANCE:g} times the rows of another"
+        )
+
+    def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
+        """Fit one temperature to the held-out rows."""
+        return fit_temperature(log_probabilities(outputs), targets)
+
+    def said(self, outputs: Outputs) -> np.ndarray:
+        """Return the likeliest class of each row, [B]."""
+        best: np.ndarray = outputs.argmax(axis=1)
+        return best
+
+    def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
+        """Return the confusion matrix, each class's scores, the worst errors and the calibration error."""
+        true, said, classes = held_out.targets, self.said(outputs), len(self.names)
+        probabilities = _calibrated(outputs, temperature)
+        scores = per_class(true, said, classes)
+        class_scores = tuple(
+            ClassScore(
+                name=name,
+                rows=int(scores.rows[place]),
+                precision=float(scores.precision[place]),
+                recall=float(scores.recall[place]),
+                f1=float(scores.f1[place]),
+            )
+            for place, name in enumerate(self.names)
+        )
+        return Details(
+            confusion=tuple(tuple(int(count) for count in row) for row in confusion(true, said, classes)),
+            classes=class_scores,
+            errors=self._worst_errors(probabilities, said, held_out),
+            calibration_error=expected_calibration_error(probabilities, true),
+        )
+
+    def _worst_errors(
+        self, probabilities: np.ndarray, said: np.ndarray, held_out: Examples
+    ) -> tuple[ErrorExample, ...]:
+        """Return the wrong rows, the most confident first."""
+        confidence = probabilities.max(axis=1)
+        wrong = np.flatnonzero(said != held_out.targets)
+        worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WORST_ERRORS]
+        return tuple(
+            ErrorExample(
+                line=int(held_out.lines[row]),
+                text=shown(held_out.inputs[row]),
+                label=self.names[held_out.targets[row]],
+                predicted=self.names[said[row]],
+                probability=float(confidence[row]),
+            )
+            for row in worst
+        )
+
+    def target_cell(self, target: Any) -> str:
+        """Return the class's name."""
+        return str(self.names[target])
+
+    def header(self, rung: str) -> list[str]:
+        """Return one column for the class, one for its probability."""
+        return [rung, f"{rung}_probability"]
+
+    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+        """Return the likeliest class's name and calibrated probability."""
+        confidence = _calibrated(outputs, temperature).max(axis=1)
+        return [
+            [self.names[best], f"{share:.6f}"]
+            for best, share in zip(self.said(outputs), confidence, strict=True)
+        ]
+
+
+def _calibrated(outputs: Outputs, temperature: float | None) -> np.ndarray:
+    assert temperature is not None
+    return tempered(log_probabilities(outputs), temperature)
