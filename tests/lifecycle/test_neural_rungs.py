@@ -206,3 +206,65 @@ def test_settings_reach_the_training_and_the_best_of_several_is_kept(
     with pytest.raises(UsageError, match=r"(?s)unknown key 'rate'.*learning_rate"):
         headway.fit(tmp_path / "train.csv", recipe={"rate": 1}, out=tmp_path / "no")
     assert not (tmp_path / "no").exists()
+
+
+def test_what_is_computed_at_once_is_decided_by_memory_planned_and_kept_on_resume(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from headway.ladder import encoder_training
+    from headway.training.memory import Need
+
+    lines = topics_csv.read_text().splitlines()
+    (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[181:]]) + "\n")
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, text: str) -> None:
+            said.append(text.strip())
+
+    def full(need: Need, free: int) -> int:
+        return chosen(need, int((need.memory(need.longest) + need.per_token * 40) / 0.8))
+
+    def killed(*_: object) -> None:
+        raise OSError("the power went away")
+
+    chosen = Need.tokens_at_once
+    monkeypatch.setattr(Need, "tokens_at_once", full)
+    options = {
+        "test": tmp_path / "test.csv",
+        "rungs": "ngrams,distilled,finetuned",
+        "fetch": True,
+        "refit": False,
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder_training.FineTuning, "fit", killed)
+        with pytest.raises(OSError, match="power"):
+            headway.fit(tmp_path / "train.csv", out=tmp_path / "run", progress=Told(), **options)  # type: ignore[arg-type]
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    ngrams, *others = [decision["tokens_at_once"] for decision in plan["decisions"]]
+    (planned,) = set(others)
+    assert ngrams is None
+    assert 16 < planned < 64  # the longest text has at most 16, a batch of 32 up to 500
+    assert any(f"memory with at most {planned} tokens at once" in line for line in said)
+    monkeypatch.setattr(Need, "tokens_at_once", chosen)
+    run = headway.fit(resume=tmp_path / "run")
+    assert [(rung.settings or {}).get("tokens_at_once") for rung in run.record.rungs] == [
+        None,
+        planned,
+        planned,
+    ]
+
+
+def test_a_text_for_which_there_is_no_memory_is_said(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from headway.ladder import encoder_training
+
+    monkeypatch.setattr(encoder_training, "available_memory", lambda device: 500_000_000)
+    run = headway.fit(topics_csv, rungs="majority,finetuned", fetch=True, out=tmp_path / "run")
+    last = run.record.rungs[-1]
+    assert last.status == "not tried"
+    assert "tokens at a time would need about" in (last.reason or "") and "500 MB are free" in (
+        last.reason or ""
+    )

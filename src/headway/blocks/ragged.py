@@ -233,6 +233,16 @@ class Tokens(Ragged):
             segments=None if self.segments is None else self.segments[tokens],
         )
 
+    def parts(self, tokens: int) -> list[tuple[int, int]]:
+        """Return (start, end) of stretches of rows of at most so many tokens, or of one row that has more."""
+        edges, held = [0], 0
+        for row, size in enumerate(self.lengths.sizes):
+            if row > edges[-1] and held + size > tokens:
+                edges.append(row)
+                held = 0
+            held += size
+        return list(pairwise([*edges, len(self.lengths)]))
+
     def to(self, device: torch.device) -> Self:
         """Return the batch on ``device``."""
         segments = None if self.segments is None else self.segments.to(device)

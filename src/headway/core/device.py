@@ -30,8 +30,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def available_memory() -> int:
-    """Return the bytes of memory that this process may still take (the machine's, or its container's)."""
+def available_memory(device: "torch.device | None" = None) -> int:
+    """Return the bytes of memory that this process may still take: the machine's, its container's, or a GPU's.
+
+    Processes that `torchrun` started on one machine share its memory.
+    """
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
     bounds = [2**63]
     memory = re.search(r"MemAvailable:\s+(\d+) kB", _read("/proc/meminfo"))
     if memory:
@@ -40,7 +47,7 @@ def available_memory() -> int:
     reclaimable = re.search(r"^inactive_file (\d+)$", _read("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
     if limit.strip().isdigit() and used.strip().isdigit():
         bounds.append(int(limit) - int(used) + (int(reclaimable[1]) if reclaimable else 0))
-    return max(0, min(bounds))
+    return max(0, min(bounds)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def choose_device(name: str | None = None) -> "torch.device":

@@ -112,7 +112,10 @@ def refit(step: Step, rows: Rows, plan: Plan, folder: Path, kept: Kept, progress
     name = step.rung.name
     watched = Prefixed(progress, f"{step.rung.title}, all rows")
     seed = derive(plan.seed, name, "all rows")
-    finished = kept.train(step.rung, "all rows", rows.examples, [], seed, watched, keep=True)
+    at_once = plan.decision(name).tokens_at_once
+    finished = kept.train(
+        step.rung, "all rows", rows.examples, [], seed, watched, keep=True, tokens_at_once=at_once
+    )
     progress.end()
     _ship(finished, folder / "rungs" / name, step.measured.temperature)
 
@@ -169,6 +172,7 @@ def _train_part(rung: Rung, rows: Rows, plan: Plan, number: int, kept: Kept, pro
         derive(plan.seed, rung.name, number),
         Prefixed(progress, name),
         keep=number == 0 or rung.name in teaches,
+        tokens_at_once=plan.decision(rung.name).tokens_at_once,
     )
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from torch import Tensor
 
 from headway.bundle.predictors import load_predictor
+from headway.core.device import available_memory
 from headway.core.progress import Progress
 from headway.core.seeding import derive
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
-from headway.ladder.encoder_training import FineTuning, checkpoints_in
+from headway.ladder.encoder_training import FineTuning, checkpoints_in, training_need
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.base import Backbone
 from headway.models.heads import Classifier
@@ -26,6 +27,7 @@ from headway.tasks.finetuned import FineTunedClassifier
 from headway.training.checkpoints import Checkpoints
 from headway.training.embeddings import used_rows
 from headway.training.loop import train
+from headway.training.memory import MOST_AT_ONCE
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
 
@@ -56,11 +58,18 @@ class Distillation:
         """
         teacher = self.teaching.estimate(work)
         encoder = TextEncoder.open(self.teaching.model, self.teaching.device)
-        share = _depth(self._pupil(encoder).backbone) / _depth(encoder.backbone)
+        pupil = self._pupil(encoder)
+        model = classification.build(pupil, work.classes, seed=0)
+        need = training_need(model, pupil, work.inputs, self.teaching.settings(len(work.inputs)).batch_size)
+        at_once = min(
+            teacher.tokens_at_once or MOST_AT_ONCE, need.tokens_at_once(available_memory(pupil.device))
+        )
+        share = _depth(pupil.backbone) / _depth(encoder.backbone)
         rows = sum(work.training_rows)
         more = 1 + len(self.unlabelled) * len(work.training_rows) / rows
         largest = max(work.training_rows) / rows
-        return Estimate(teacher.seconds * (largest + EPOCHS * share * more), teacher.memory)
+        seconds = teacher.seconds * (largest + EPOCHS * share * more)
+        return Estimate(seconds, max(teacher.memory, need.memory(at_once)), at_once)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -71,7 +80,7 @@ class Distillation:
         targets = np.concatenate([examples.targets, np.full(len(self.unlabelled), UNLABELLED)])
         known = _knowledge(teacher, texts, progress, scratch)
         encoder, model = self._student(teacher, len(examples.names), derive(seed, "head"))
-        settings = student_settings(self.teaching.settings(len(texts)))
+        settings = student_settings(self.teaching.settings(len(texts), scratch))
         chosen = (
             settings.to_dict()
             | self.config.to_dict()
@@ -160,6 +169,8 @@ def teach(
             name="distilling",
             companions=companions,
             checkpoints=checkpoints,
+            weight=lambda batch: len(batch.targets),
+            parts=lambda batch: distillation.parts(batch, settings.tokens_at_once or MOST_AT_ONCE),
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headway.core.device import available_memory
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.batches import epoch_order, length_batches
@@ -27,7 +28,7 @@ from headway.training.checkpoints import Checkpoints
 from headway.training.embeddings import used_rows
 from headway.training.fresh import freshen
 from headway.training.loop import train
-from headway.training.memory import kept_bytes
+from headway.training.memory import MOST_AT_ONCE, Need, kept_bytes
 from headway.training.processes import Processes
 from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
@@ -35,8 +36,7 @@ from headway.training.settings import TrainingSettings
 
 FEWEST_STEPS = 240
 SAMPLE = 96  # texts on which an estimate is timed
-WORKING_SPACE = 1.5  # times what a step keeps is what it takes, with the gradients in passing
-BASE_MEMORY = 500_000_000  # torch, the tokenizer, the texts
+MEASURED_TOKENS = 1024  # of the longest texts, on which memory is measured
 
 
 class FrozenTraining:
@@ -96,19 +96,22 @@ class FineTuning:
     def _timed(self, work: Workload) -> Estimate:
         texts = _sample(work.inputs)
         encoder = TextEncoder.open(self.model, self.device)
-        settings = replace(
-            settings_for(len(texts)), epochs=2, batch_size=self.settings(len(texts)).batch_size
-        )
+        asked = self.settings(len(texts))
         times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
-        memory = _memory(model, encoder, texts, settings)
+        need = training_need(model, encoder, work.inputs, asked.batch_size)
+        at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(available_memory(self.device))
+        need.require(at_once, available_memory(self.device))
+        settings = replace(
+            settings_for(len(texts)), epochs=2, batch_size=asked.batch_size, tokens_at_once=at_once
+        )
         fine_tune(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
             settings = self.settings(rows)
             steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
-        return Estimate(per_step * steps, memory)
+        return Estimate(per_step * steps, need.memory(at_once), at_once)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -117,14 +120,10 @@ class FineTuning:
 
         Of several trainings the one with the best score on a tenth of the rows, kept from all of them, is returned.
         """
-        settings = self.settings(len(examples))
+        settings = self.settings(len(examples), scratch)
         kept_from = None
         if settings.chooses:
-            folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
-            examples, kept_from = (
-                examples.take(np.flatnonzero(folds)),
-                examples.take(np.flatnonzero(folds == 0)),
-            )
+            examples, kept_from = _keep_a_tenth(examples, seed)
         best: tuple[float, FineTunedClassifier] | None = None
         for number in range(settings.seeds):
             own = derive(seed, "restart", number) if number else seed
@@ -156,9 +155,11 @@ class FineTuning:
         with encoder.arithmetic.training():
             return range_test(model, groups, loss, batches, settings, seed, progress)
 
-    def settings(self, rows: int) -> TrainingSettings:
-        """Return the recipe for a number of training rows."""
-        return replace(settings_for(rows), **self.recipe)
+    def settings(self, rows: int, scratch: Scratch | None = None) -> TrainingSettings:
+        """Return the recipe for a number of training rows, with what the plan has decided on memory."""
+        settings = replace(settings_for(rows), **self.recipe)
+        planned = None if scratch is None else scratch.tokens_at_once
+        return replace(settings, tokens_at_once=planned or settings.tokens_at_once or MOST_AT_ONCE)
 
     def _train(
         self,
@@ -268,7 +269,7 @@ def fine_tune(
             checkpoints=checkpoints,
             processes=processes,
             weight=lambda batch: len(batch[1]),
-            parts=lambda batch: classification.parts(batch, settings.tokens_at_once),
+            parts=lambda batch: classification.parts(batch, settings.tokens_at_once or MOST_AT_ONCE),
         )
 
 
@@ -282,18 +283,15 @@ def checkpoints_in(
     return Checkpoints(scratch.training / f"checkpoints-{seed}", identity)
 
 
-def _memory(model: Classifier, encoder: TextEncoder, texts: Sequence[str], settings: TrainingSettings) -> int:
-    """Return about how many bytes a training takes: for weights, gradients and AdamW, and for a step's largest part.
-
-    What a token keeps for the backward pass is measured on the longest texts of a sample.
-    """
-    longest = sorted(encoder.tokenize(texts), key=len)[-8:]
-    batch = classification.batch(encoder, longest, np.zeros(len(longest)))
+def training_need(model: Classifier, encoder: TextEncoder, texts: Sequence[str], batch_size: int) -> Need:
+    """Measure what a token of the longest texts keeps for the backward pass; the rest goes by the weights."""
+    longest = sorted(encoder.tokenize(sorted(texts, key=len)[-8:]), key=len, reverse=True)
+    within = np.cumsum([len(ids) for ids in longest]) <= MEASURED_TOKENS
+    measured = longest[: max(1, int(within.sum()))]
+    batch = classification.batch(encoder, measured, np.zeros(len(measured)))
     with encoder.arithmetic.forward():
         kept = kept_bytes(model.train(), lambda: classification.loss(model, batch))
-    tokens = min(settings.tokens_at_once, settings.batch_size * len(longest[-1]))
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    return 16 * weights + int(WORKING_SPACE * tokens * kept / batch[0].lengths.total) + BASE_MEMORY
+    return Need.of(model, kept, batch[0].lengths.total, len(longest[0]), batch_size)
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

@@ -67,11 +67,12 @@ class Kept:
         """Remove all of it."""
         shutil.rmtree(self.folder)
 
-    def scratch(self, rung: str, training: str) -> Scratch:
+    def scratch(self, rung: str, training: str, tokens_at_once: int | None = None) -> Scratch:
         """Return the folders in which a training may keep its work, and its teacher's predictor if that is here."""
         own = self.folder / rung
         teacher = self.folder / TEACHERS.get(rung, rung) / training / "finished" / _PREDICTOR
-        return Scratch(own / "shared", own / training, teacher if teacher.is_dir() else None)
+        known = teacher if teacher.is_dir() else None
+        return Scratch(own / "shared", own / training, known, tokens_at_once)
 
     def train(
         self,
@@ -83,9 +84,13 @@ class Kept:
         progress: Progress,
         *,
         keep: bool,
+        tokens_at_once: int | None = None,
     ) -> Finished:
-        """Train a rung and let it predict ``inputs``, unless that is done; ``keep``: the predictor too."""
-        scratch = self.scratch(rung.name, training)
+        """Train a rung and let it predict ``inputs``, unless that is done; ``keep``: the predictor too.
+
+        ``tokens_at_once`` is what the plan has decided.
+        """
+        scratch = self.scratch(rung.name, training, tokens_at_once)
         done = scratch.training / "finished"
         if not done.is_dir():
             before = _spent(scratch.training)

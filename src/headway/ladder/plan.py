@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from headway.core.device import available_memory
-from headway.core.errors import HeadwayError, RunError, UsageError
+from headway.core.errors import HeadwayError, ResourceError, RunError, UsageError
 from headway.core.files import human_bytes, read_json, write_json
 from headway.core.progress import Progress
 from headway.core.times import human_seconds
@@ -28,6 +28,7 @@ class Decision:
     failed: bool = False  # the estimate itself came to an error, which is the reason
     seconds: float | None = None
     memory: int | None = None
+    tokens_at_once: int | None = None  # how much of a batch is computed at once, so that memory holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,10 @@ class Plan:
             return cls(**stored, decisions=decisions, rungs=None if rungs is None else tuple(rungs))
         except (KeyError, TypeError) as error:
             raise RunError(f"is damaged: {error}", where=str(path), remedy="Make the run again.") from error
+
+    def decision(self, rung: str) -> Decision:
+        """Return what was decided on a rung."""
+        return next(decision for decision in self.decisions if decision.rung == rung)
 
     def require_same_data(self, hashes: Mapping[str, str], folder: Path) -> None:
         """Raise RunError when the data or the model's folder have changed since the run began."""
@@ -116,9 +121,11 @@ def decide(
         if decision.tried and decision.seconds is not None:
             left -= decision.seconds
             if decision.seconds >= 1:
+                at_once = decision.tokens_at_once
                 progress.say(
                     f"  {rung.title}: about {human_seconds(decision.seconds)}"
                     f", {human_bytes(decision.memory or 0)} of memory"
+                    + ("" if at_once is None else f" with at most {at_once:,} tokens at once")
                 )
         decisions.append(decision)
     return tuple(decisions)
@@ -132,6 +139,8 @@ def _decide(rung: Rung, work: Workload, left: float | None, missing: Mapping[str
         estimate = rung.estimate(work)
     except UsageError:  # what was asked for cannot be: said at once
         raise
+    except ResourceError as error:
+        return Decision(rung=rung.name, tried=False, reason=str(error))
     except HeadwayError as error:
         return Decision(rung=rung.name, tried=False, failed=True, reason=str(error))
     reason = None
@@ -143,9 +152,7 @@ def _decide(rung: Rung, work: Workload, left: float | None, missing: Mapping[str
             f"would take about {human_seconds(estimate.seconds)}, "
             f"{human_seconds(max(left, 0.0))} of the budget are left"
         )
-    return Decision(
-        rung=rung.name, tried=reason is None, reason=reason, seconds=estimate.seconds, memory=estimate.memory
-    )
+    return Decision(rung=rung.name, tried=reason is None, reason=reason, **asdict(estimate))
 
 
 def choose_rungs(asked: str | Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:

@@ -48,15 +48,19 @@ class Estimate:
 
     seconds: float
     memory: int
+    tokens_at_once: int | None = None  # how much of a batch is computed at once, so that memory holds
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """Folders of an unfinished run, in which a rung may keep what it would need again after a kill."""
+    """What an unfinished run has for a training: folders in which to keep what it would need again after a kill, and
+    what was decided for it.
+    """
 
     rung: Path  # shared by the rung's trainings, one after the other
     training: Path  # of this training alone
     teacher: Path | None = None  # the predictor of the rung that teaches it, trained on the same rows
+    tokens_at_once: int | None = None  # the estimate's, as the plan has it
 
 
 class Rung(Protocol):

@@ -1,7 +1,6 @@
 """Single-label classification of texts: how the model is built, its batches, its loss, its decoding."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,15 +32,10 @@ def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) 
 def parts(examples: Batch, tokens: int) -> list[Batch]:
     """Cut a batch into neighbours of at most so many tokens, or of one text that has more."""
     texts, targets = examples
-    edges, held = [0], 0
-    for row, size in enumerate(texts.lengths.sizes):
-        if row > edges[-1] and held + size > tokens:
-            edges.append(row)
-            held = 0
-        held += size
-    if len(edges) == 1:
+    found = texts.parts(tokens)
+    if len(found) == 1:
         return [examples]
-    return [(texts.rows(start, end), targets[start:end]) for start, end in pairwise([*edges, len(targets)])]
+    return [(texts.rows(start, end), targets[start:end]) for start, end in found]
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:

@@ -79,6 +79,7 @@ class Batch(NamedTuple):
     targets: Tensor
     logits: Tensor
     vectors: Tensor
+    rows_per_label: float  # of the whole batch, also where this is a part of one; 0 without any label
 
 
 def batch(
@@ -86,7 +87,18 @@ def batch(
 ) -> Batch:
     """Pack the token ids of the texts at ``rows`` with their targets and the teacher's words."""
     arrays = (np.asarray(targets, np.int64), known.logits[rows], known.vectors[rows])
-    return Batch(encoder.pack(ids), *(torch.from_numpy(array).to(encoder.device) for array in arrays))
+    wanted, logits, vectors = (torch.from_numpy(array).to(encoder.device) for array in arrays)
+    labelled = int((arrays[0] != UNLABELLED).sum())
+    return Batch(encoder.pack(ids), wanted, logits, vectors, len(rows) / labelled if labelled else 0.0)
+
+
+def parts(examples: Batch, tokens: int) -> list[Batch]:
+    """Cut a batch into neighbours of at most so many tokens, or of one text that has more."""
+    texts, targets, logits, vectors, rows_per_label = examples
+    return [
+        Batch(texts.rows(a, b), targets[a:b], logits[a:b], vectors[a:b], rows_per_label)
+        for a, b in texts.parts(tokens)
+    ]
 
 
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -105,12 +117,16 @@ def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def loss(model: Classifier, examples: Batch, config: DistillationConfig) -> Tensor:
-    """Return the weighted sum of the three losses over a batch."""
+    """Return the weighted sum of the three losses over a batch, each a mean: over its rows, or its labelled rows.
+
+    The parts of a batch, each counting by its rows, add up to the batch.
+    """
     vectors = cast("Backbone", model.backbone).summarize(examples.texts)
     logits = model.head(vectors)
     total = config.soft * soft_loss(logits, examples.logits, config.temperature)
-    if config.hard and bool((examples.targets != UNLABELLED).any()):
-        total = total + config.hard * F.cross_entropy(logits, examples.targets, ignore_index=UNLABELLED)
+    if config.hard and examples.rows_per_label:
+        of_rows = F.cross_entropy(logits, examples.targets, ignore_index=UNLABELLED, reduction="none")
+        total = total + config.hard * examples.rows_per_label * of_rows.mean()
     if config.cosine and vectors.shape == examples.vectors.shape:
         total = total + config.cosine * cosine_loss(vectors, examples.vectors)
     return total

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -83,8 +84,10 @@ def train(
                 factor = schedule(at.step, steps, settings.warmup)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
-                with _fitting(at.step, settings, name):
-                    value = _backward(batches[number], loss, weight, parts, processes, parameters, device)
+                fitting = partial(_fitting, at.step, settings, name)
+                value = _backward(
+                    batches[number], loss, weight, parts, processes, parameters, device, fitting
+                )
                 total += _finite(value, at.step, settings, name)
                 nn.utils.clip_grad_norm_(parameters, settings.clip)
                 optimizer.step()
@@ -116,33 +119,39 @@ def _backward(
     processes: Processes,
     parameters: Sequence[nn.Parameter],
     device: torch.device,
+    fitting: Callable[[float], AbstractContextManager[None]],
 ) -> float:
     """Leave the whole batch's gradients in the parameters and return its loss."""
     whole = 0.0 if batch is None else weight(batch)
     share = processes.share(whole, device)
     found = 0.0
     for part in () if batch is None else parts(batch):
-        value = loss(part) * (share * weight(part) / whole)
-        found += value.item()
-        value.backward()  # type: ignore[no-untyped-call]
+        with fitting(weight(part)):
+            value = loss(part) * (share * weight(part) / whole)
+            found += value.item()
+            value.backward()  # type: ignore[no-untyped-call]
     processes.add_gradients(parameters)
     return processes.total(found, device)
 
 
 @contextmanager
-def _fitting(step: int, settings: TrainingSettings, name: str) -> Iterator[None]:
-    """Turn what torch says when memory is at its end into an error with a way out."""
+def _fitting(step: int, settings: TrainingSettings, name: str, rows: float) -> Iterator[None]:
+    """Turn what torch says when memory is at its end, at so many rows, into an error with a way out."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         words = str(error)
         if isinstance(error, RuntimeError) and not any(sign in words for sign in _NO_MEMORY):
             raise
-        raise TrainingError(
-            f"a batch does not fit into memory at step {step + 1} (batch_size {settings.batch_size})",
-            where=name,
-            remedy=f"Make the batches smaller: --set batch_size={max(1, settings.batch_size // 2)}.",
-        ) from error
+        what = f"a batch does not fit into memory at step {step + 1} (batch_size {settings.batch_size})"
+        remedy = f"Make the batches smaller: --set batch_size={max(1, settings.batch_size // 2)}."
+        if settings.tokens_at_once:
+            what = f"{settings.tokens_at_once:,} tokens do not fit into memory at step {step + 1}"
+            remedy = f"Compute fewer at once: --set tokens_at_once={max(1, settings.tokens_at_once // 2)}."
+            if rows == 1:
+                what = f"one row alone does not fit into memory at step {step + 1}"
+                remedy = "Use a smaller model, shorter texts, or a machine with more memory."
+        raise TrainingError(what, where=name, remedy=remedy) from error
 
 
 def _finite(value: float, step: int, settings: TrainingSettings, name: str) -> float:

@@ -19,7 +19,9 @@ class TrainingSettings(Config):
     learning_rate: float
     head_factor: float = 1.0  # on the head's rate
     batch_size: int = 32
-    tokens_at_once: int = 4096  # a larger batch is computed in parts, which bounds the memory
+    tokens_at_once: int = (
+        0  # a larger batch is computed in parts; 0: as many as memory holds (training.memory)
+    )
     schedule: str = "warmup_linear"  # a key of schedules.SCHEDULES
     warmup: float = 0.1  # share of the steps
     weight_decay: float = 0.01  # not on biases and norms
@@ -35,7 +37,7 @@ class TrainingSettings(Config):
     seeds: int = 1  # trainings, of which the best on that tenth is kept
 
     def __post_init__(self) -> None:
-        at_least = {"epochs": 1, "batch_size": 1, "tokens_at_once": 1, "seeds": 1}
+        at_least = {"epochs": 1, "batch_size": 1, "seeds": 1}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, str):

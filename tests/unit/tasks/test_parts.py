@@ -1,4 +1,6 @@
 import copy
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from headway.blocks.ragged import Tokens
 from headway.core.progress import Silent
 from headway.models.bert import Bert, BertConfig
 from headway.models.heads import ClassificationHead, Classifier
-from headway.tasks import classification
+from headway.tasks import classification, distillation
+from headway.tasks.encoder import TextEncoder
 from headway.training.groups import parameter_groups
 from headway.training.loop import train
 from headway.training.settings import TrainingSettings
@@ -59,3 +62,26 @@ def test_a_training_in_parts_is_the_training() -> None:
         # AdamW divides a gradient by its own size: where it is 0 but for rounding, the step is not
         if name != "backbone.layers.0.attention.qkv.bias" and name != "backbone.layers.1.attention.qkv.bias":
             torch.testing.assert_close(in_parts.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("targets", [[0, 1, 1, 0, 1], [0, -100, -100, -100, 1], [-100] * 5])
+def test_the_parts_of_a_distillation_add_up_to_it(targets: list[int]) -> None:
+    torch.manual_seed(0)
+    sizes = {"d_model": 8, "d_ff": 12, "num_heads": 2, "num_layers": 2}
+    backbone = Bert(BertConfig(vocab_size=30, dropout=0, attention_dropout=0, **sizes))
+    model = Classifier(backbone, ClassificationHead(8, 2, 0.0)).double()
+    known = distillation.Knowledge(np.random.rand(5, 2), np.random.rand(5, 8))
+    ids = [row.numpy() for row in torch.split(_batch()[0].values, list(SIZES))]
+    encoder = cast("TextEncoder", SimpleNamespace(pack=Tokens.pack, device=torch.device("cpu")))
+    batch = distillation.batch(encoder, ids, np.array(targets), known, np.arange(5))
+    config, found = distillation.DistillationConfig(), []
+    for tokens in (100, 6, 1):
+        model.zero_grad()
+        parts = distillation.parts(batch, tokens)
+        assert len(parts) == {100: 1, 6: 4, 1: 5}[tokens]
+        losses = [distillation.loss(model, part, config) * len(part.targets) / 5 for part in parts]
+        torch.stack(losses).sum().backward()
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        found.append(torch.cat([torch.stack(losses).sum().detach()[None], gradient]))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(found[2], found[0], rtol=1e-9, atol=1e-12)
