@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from headway.blocks.ragged import Tokens
-from headway.blocks.stored import STORAGES, store_weights, stored_bytes
+from headway.blocks.stored import store_weights, stored_bytes
+from headway.blocks.stored_matrix import STORAGES
 from headway.models.generate import generate
 from headway.models.gpt2 import Gpt2
 

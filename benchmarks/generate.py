@@ -1,7 +1,8 @@
 """Greedy text from GPT-2 small, one prompt: Headway against `transformers`, llama.cpp and CTranslate2, tokens a second.
 
 The weights are random: speed does not depend on them. Reading them from memory is what a token costs, so that each
-engine's traffic is set against the bandwidth that the machine shows between the runs: threads that sum a large array.
+engine's traffic is set against the bandwidth that the machine shows between the runs: threads that sum an array of
+the int8 weights' size (part of it may come from the processor's cache, as of the weights does).
 A float32 engine that writes other tokens than transformers is not timed; of rounded ones it is said how many agree.
 """
 
@@ -22,8 +23,8 @@ from headway.weights.pretrained import save_language_model
 
 PROMPT = [int(token) for token in np.random.default_rng(0).integers(0, 50_000, 256)]
 SHORT = 16  # tokens of the prompt when new tokens are timed; all of it when the first is
-STREAM = np.ones(1 << 27, np.float32)  # 537 MB
-PASSES = 2
+STREAM = np.ones(31_000_000, np.float32)  # 124 MB
+PASSES = 8
 
 
 @numba.njit(parallel=True, fastmath=True)

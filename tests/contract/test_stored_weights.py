@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from headway.blocks.embedding import WordEmbedding
 from headway.blocks.ragged import Ragged, Tokens
-from headway.blocks.stored import STORAGES, StoredMatrix, store_weights
+from headway.blocks.stored import store_weights
+from headway.blocks.stored_matrix import STORAGES, StoredMatrix
 from headway.models.generate import beam_search, generate
 
 LANGUAGE_MODELS = ("gpt", "gpt2")

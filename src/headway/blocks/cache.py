@@ -140,24 +140,29 @@ class Places:
             allowed &= distance < window
         return allowed[:, None]
 
+    def reserve(self, past: Past) -> Past:
+        """Return the past itself, or a copy with more room where its places are fewer than the longest row's."""
+        return Past(_with_room(past.keys, self.longest), _with_room(past.values, self.longest))
+
     def append(self, past: Past, keys: Tensor, values: Tensor) -> Past:
         """Write the new tokens' keys and values [N, H, K] into their places, in the past's own room where it lasts."""
-        return Past(self._write(past.keys, keys), self._write(past.values, values))
+        past = self.reserve(past)
+        self._write(past.keys, keys)
+        self._write(past.values, values)
+        return past
 
     @cached_property
     def _level(self) -> bool:
         """Whether all rows are of one length, before and after."""
         return len(set(self.before)) == 1 and len(set(self.new.sizes)) == 1
 
-    def _write(self, rectangle: Tensor, new: Tensor) -> Tensor:
-        rectangle = _with_room(rectangle, self.longest)
+    def _write(self, rectangle: Tensor, new: Tensor) -> None:
         if self._level and self.run.length == 1:
             rectangle.select(2, self.before[0]).copy_(new)  # the case below, in a third of its time
         elif self._level:
             rectangle[:, :, self.before[0] : self.longest] = self.run.rectangle(new).transpose(1, 2)
         else:
             rectangle[self.new.rows, :, self.positions] = new
-        return rectangle
 
 
 def _with_room(rectangle: Tensor, places: int) -> Tensor:

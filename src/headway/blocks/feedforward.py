@@ -43,6 +43,7 @@ class FeedForward(nn.Module):
         self, d_model: int, d_ff: int, activation_name: str, *, dropout: float = 0.0, bias: bool = True
     ) -> None:
         super().__init__()
+        self.activation_name = activation_name
         self.activation = activation(activation_name)
         self.inner = nn.Linear(d_model, d_ff, bias=bias)
         self.outer = nn.Linear(d_ff, d_model, bias=bias)

@@ -10,14 +10,8 @@ from headway.blocks.attention import attend, attend_newest
 from headway.blocks.cache import Past, Places
 from headway.blocks.embedding import WordEmbedding
 from headway.blocks.ragged import Lengths
-from headway.blocks.stored import (
-    STORAGES,
-    StoredLinear,
-    StoredMatrix,
-    around_steps,
-    store_weights,
-    stored_bytes,
-)
+from headway.blocks.stored import around_steps, store_weights, stored_bytes
+from headway.blocks.stored_matrix import STORAGES, StoredLinear, StoredMatrix
 from headway.core.errors import UsageError
 from headway.models.gpt2 import Gpt2, Gpt2Config
 
