@@ -20,7 +20,6 @@ both    on sst2's validation part, looked at once: fine-tuned minus from scratch
 """
 
 import argparse
-import os
 import sys
 import time
 
@@ -29,6 +28,7 @@ from recipes.pretrain_small import finetuning, ngrams
 from recipes.pretrain_small.backbone import BACKBONES, Backbone
 from recipes.pretrain_small.cells import Cell, missing
 
+from headway.core.device import cores
 from headway.core.times import human_seconds
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     backbone = BACKBONES[asked.architecture]
     todo = cells(backbone)
     if not asked.table:
-        torch.set_num_threads(min(2, os.cpu_count() or 1))
+        torch.set_num_threads(min(2, cores()))
         backbone.gather()
         seconds = sum(cell.estimate() for cell in missing(todo))
         print(f"{len(missing(todo))} cells, about {human_seconds(seconds)}", flush=True)

@@ -91,7 +91,14 @@ def test_an_awd_lstm_writes_and_is_scored(corpus: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_used_is_said(corpus: Path, tmp_path: Path) -> None:
     for arch, options, where in (
-        ("elmo", {"cased": True}, "--cased"),
+        ("elmo", {"cased": True}, r"--cased: the vocabulary of elmo is not changed by it"),
+        ("gpt2", {"cased": True}, r"--cased: the vocabulary of gpt2 is not changed by it"),
+        ("t5", {"cased": True}, r"--cased"),
+        (
+            "bert",
+            {"cased": True, "vocabulary": corpus},
+            r"--cased: a published vocabulary is not changed by it",
+        ),
         ("elmo", {"vocabulary": corpus}, "--vocabulary"),
         ("awd-lstm", {"vocabulary": corpus}, "--vocabulary"),
     ):

@@ -22,7 +22,10 @@ def pretrain(
     ] = None,
     cased: Annotated[
         bool,
-        typer.Option("--cased", help="Keep capital letters and accents in a BERT's vocabulary made here."),
+        typer.Option(
+            "--cased",
+            help="Keep capital letters (and accents) in the vocabulary that is made for a bert or awd-lstm.",
+        ),
     ] = False,
     epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,

@@ -49,6 +49,7 @@ class Size(NamedTuple):
 class AwdLstmOnText:
     """An AWD-LSTM in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(128, 256, 2, 8000, 5e-3),

@@ -44,6 +44,7 @@ class Example(NamedTuple):
 class BertOnText:
     """A BERT in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 1e-3),

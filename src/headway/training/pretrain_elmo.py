@@ -66,6 +66,7 @@ class Line(NamedTuple):
 class ElmoOnText:
     """An ELMo in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(((1, 16), (2, 32), (3, 64), (4, 64), (5, 64)), 256, 64, 8000, 512, 4e-3),
@@ -88,10 +89,10 @@ class ElmoOnText:
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
         """Hold the last lines out, count the words, and build an ELMo with fresh weights."""
-        if order.vocabulary is not None or order.cased:
+        if order.vocabulary is not None:
             raise UsageError(
-                "ELMo reads characters, capitals and all, and counts the words to predict in the corpus",
-                where="--vocabulary" if order.vocabulary is not None else "--cased",
+                "ELMo reads characters, and counts the words to predict in the corpus",
+                where="--vocabulary",
                 remedy="Leave it out.",
             )
         size = cls.sizes[order.size]

@@ -37,6 +37,7 @@ from headway.weights.pretrained import save_language_model
 class Gpt2OnText:
     """A GPT-2 in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(3, 192, 2000, 128, 3e-3),

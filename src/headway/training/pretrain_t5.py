@@ -35,6 +35,7 @@ from headway.weights.encoder_decoder import save_encoder_decoder
 class T5OnText:
     """A T5 in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 3e-3),

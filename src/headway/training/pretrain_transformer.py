@@ -66,6 +66,7 @@ class Ids(NamedTuple):
 class TransformerOnPairs:
     """A Transformer in the making. Implements `training.pretraining.Pretraining`."""
 
+    drops_capitals: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 2000, 512, 2e-3),

@@ -75,6 +75,9 @@ class Size(NamedTuple):
 class Pretraining(Protocol):
     """One model in the making: a network, its batches and its loss, and what it is worth on held-out text."""
 
+    drops_capitals: ClassVar[
+        bool
+    ]  # whether a vocabulary made from the corpus does, unless asked to keep them
     sizes: ClassVar[
         Mapping[str, Any]
     ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
@@ -153,6 +156,13 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
         )
     if order.epochs < 1:
         raise UsageError(f"must be at least 1, found {order.epochs}", where="--epochs")
+    if order.cased and (order.vocabulary is not None or not kind.drops_capitals):
+        kept = (
+            "a published vocabulary"
+            if order.vocabulary is not None
+            else f"the vocabulary of {order.architecture}"
+        )
+        raise UsageError(f"{kept} is not changed by it", where="--cased", remedy="Leave it out.")
     corpus = read_corpus(order.corpus)
     progress.say(f"{corpus.source}: {len(corpus.documents):,} documents, {corpus.characters:,} characters")
     work = kind.prepare(corpus, order, device)
