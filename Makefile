@@ -7,7 +7,8 @@ REFERENCES := transformers gensim
 
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
-  recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec
+  recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec \
+  recipe-distil
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -87,6 +88,9 @@ recipe-cmudict: $(VENV)/.headway  ## spelling to phonemes; about 12 minutes on 2
 
 recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5: recipe-pretrain-%: $(VENV)/.headway  ## 30 minutes at most
 	$(BIN)/python -m recipes.pretrain_small.run $*
+
+recipe-distil: $(VENV)/.headway  ## a 3-layer student of MiniLM against its teacher, about 45 minutes
+	$(BIN)/python recipes/distil/run.py
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

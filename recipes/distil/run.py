@@ -2,6 +2,7 @@
 
     python recipes/distil/run.py           # every cell, then the table
     python recipes/distil/run.py --table   # the table of what is there
+    taskset -c 0 python recipes/distil/run.py --only trec   # one set's, on one core
 
 Hardware: 2 cores. About 45 minutes in all on a quiet machine; each cell is written as JSON when it ends, and a cell
 that is there is not run again. A cell trains, on the official training rows, the teacher (the rung `finetuned`), the
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from rows import load
 
+from headway.core.device import cores
 from headway.core.progress import Silent
 from headway.core.seeding import derive
 from headway.data.examples import Examples
@@ -150,10 +152,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--table", action="store_true", help="only print what is there")
-    if not options.parse_args().table:
+    options.add_argument("--only", choices=SETS, help="only this set's cells, so that a process can do each")
+    asked = options.parse_args()
+    if not asked.table:
+        torch.set_num_threads(cores())
         RESULTS.mkdir(exist_ok=True)
         for seed in SEEDS:
-            for name in SETS:
+            for name in [asked.only] if asked.only else SETS:
                 path = RESULTS / f"{name}-{seed}.json"
                 if not path.is_file():
                     found = cell(name, seed)
