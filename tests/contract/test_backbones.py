@@ -25,6 +25,7 @@ from headway.models.registry import (
     build_picture_backbone,
     picture_backbone_class,
 )
+from headway.training.companions import Thaw
 
 TINY: dict[str, dict[str, Any]] = {
     "awd_lstm": {"vocab_size": 50, "d_model": 6, "d_cell": 9, "num_layers": 2},
@@ -370,6 +371,45 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.abs().sum() > 0, key
+
+
+@everywhere
+@pytest.mark.parametrize("training", [False, True])
+def test_it_goes_on_from_what_came_out_of_its_lower_groups(name: str, training: bool) -> None:
+    """In values and in the gradients of the groups above; the frozen ones compute as in evaluation."""
+    model, batch = _build(name).train(training), _batch(name)
+    groups = model.layer_groups()
+    head = model.head_class(model.num_pooled, 3, dropout=0.0).double().eval()
+    classifier = Classifier(model, head)
+    draw = torch.Generator().manual_seed(3)
+    target = torch.randn(len(LENGTHS), 3, dtype=torch.float64, generator=draw)
+    for first in range(1, len(groups)):
+        Thaw(groups, 0, first, classifier).before_epoch(0)
+        if not training:
+            model.eval()
+        head.eval()
+        found = []
+        for cut in (0, first):
+            torch.manual_seed(5)
+            x = _advanced(model, batch, cut) if cut else batch
+            logits = classifier(x, cut)
+            learning = [p for group in groups[first:] for p in group.parameters]
+            gradients = torch.autograd.grad((logits * target).sum(), learning, allow_unused=True)
+            found.append([logits.detach(), *gradients])
+        for a, b in zip(*found, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+    Thaw(groups, 0).after_training()
+
+
+def _advanced(model: Any, batch: Any, last: int) -> Any:
+    """Advance in two steps, without a gradient."""
+    half = last // 2
+    with torch.no_grad():
+        if isinstance(batch, Pictures):
+            return Pictures(model.advance(model.advance(batch.values, 0, half), half, last))
+        return model.advance(model.advance(batch, 0, half) if half else batch, half, last)
 
 
 @everywhere

@@ -203,6 +203,27 @@ class Ragged:
         """Return the same sequences with other values [N, ...]."""
         return Ragged(values, self.lengths)
 
+    def rows(self, start: int, end: int) -> Self:
+        """Return the sequences from row ``start`` to before row ``end``."""
+        sizes = self.lengths.sizes
+        first, chosen = sum(sizes[:start]), sizes[start:end]
+        values = self.values[first : first + sum(chosen)]
+        return replace(self, values=values, lengths=Lengths(chosen, self.lengths.device))
+
+    def parts(self, tokens: int) -> list[tuple[int, int]]:
+        """Return (start, end) of stretches of rows of at most so many tokens, or of one row that has more."""
+        edges, held = [0], 0
+        for row, size in enumerate(self.lengths.sizes):
+            if row > edges[-1] and held + size > tokens:
+                edges.append(row)
+                held = 0
+            held += size
+        return list(pairwise([*edges, len(self.lengths)]))
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on ``device``."""
+        return replace(self, values=self.values.to(device), lengths=self.lengths.to(device))
+
 
 @dataclass(frozen=True)
 class Tokens(Ragged):
@@ -223,32 +244,16 @@ class Tokens(Ragged):
 
     def rows(self, start: int, end: int) -> Self:
         """Return the texts from row ``start`` to before row ``end``."""
-        sizes = self.lengths.sizes
-        first = sum(sizes[:start])
-        tokens = slice(first, first + sum(sizes[start:end]))
-        return replace(
-            self,
-            values=self.values[tokens],
-            lengths=Lengths(sizes[start:end], self.lengths.device),
-            segments=None if self.segments is None else self.segments[tokens],
-        )
-
-    def parts(self, tokens: int) -> list[tuple[int, int]]:
-        """Return (start, end) of stretches of rows of at most so many tokens, or of one row that has more."""
-        edges, held = [0], 0
-        for row, size in enumerate(self.lengths.sizes):
-            if row > edges[-1] and held + size > tokens:
-                edges.append(row)
-                held = 0
-            held += size
-        return list(pairwise([*edges, len(self.lengths)]))
+        chosen = super().rows(start, end)
+        if self.segments is None:
+            return chosen
+        first = sum(self.lengths.sizes[:start])
+        return replace(chosen, segments=self.segments[first : first + chosen.lengths.total])
 
     def to(self, device: torch.device) -> Self:
         """Return the batch on ``device``."""
-        segments = None if self.segments is None else self.segments.to(device)
-        return replace(
-            self, values=self.values.to(device), lengths=self.lengths.to(device), segments=segments
-        )
+        moved = super().to(device)
+        return moved if self.segments is None else replace(moved, segments=self.segments.to(device))
 
 
 def _concatenate(arrays: Sequence[np.ndarray]) -> Tensor:

@@ -1,11 +1,15 @@
 """The order of an epoch, batches of texts of near-equal length, windows over a run of tokens."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from headway.core.seeding import generator
 
 Index = npt.NDArray[np.int64]
+Batch = TypeVar("Batch", covariant=True)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Index:
@@ -30,6 +34,22 @@ def length_batches(lengths: npt.ArrayLike, order: Index, batch_size: int, *, win
         cuts = [ranks[at : at + batch_size] for at in range(0, len(ranks), batch_size)]
         batches += [part[cut] for cut in sorted(cuts, key=lambda cut: int(cut[0]))]
     return batches
+
+
+class OnDemand(Sequence[Batch]):
+    """So many batches, each made by its number when it is asked for."""
+
+    def __init__(self, make: Callable[[int], Batch], count: int) -> None:
+        self._make = make
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]  # no slices
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        return self._make(number)
 
 
 def windows(

@@ -3,9 +3,11 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from torch import Tensor
 from headway.core.device import available_memory
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
-from headway.data.batches import epoch_order, length_batches
+from headway.data.batches import OnDemand, epoch_order, length_batches
 from headway.data.examples import Examples
 from headway.data.splits import deal
 from headway.ladder.rungs import Estimate, Scratch, Workload
@@ -25,8 +27,10 @@ from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
 from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remembering
 from headway.training.checkpoints import Checkpoints
+from headway.training.companions import Thaw
 from headway.training.embeddings import used_rows
 from headway.training.fresh import freshen
+from headway.training.frozen_outputs import FrozenOutputs
 from headway.training.loop import train
 from headway.training.memory import MOST_AT_ONCE, Need, kept_bytes
 from headway.training.processes import Processes
@@ -185,6 +189,7 @@ class FineTuning:
             checkpoints,
             kept_from,
             Processes.joined(),
+            None if scratch is None else scratch.training / "frozen",
         )
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
         return FineTunedClassifier(examples.names, encoder, model, chosen)
@@ -231,23 +236,31 @@ def fine_tune(
     checkpoints: Checkpoints | None = None,
     kept_from: Examples | None = None,
     processes: Processes | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Train a model in place on batches of texts of near-equal length; ``kept_from`` are examples to choose by.
 
-    Of several ``processes`` each computes its share of every batch.
+    Of several ``processes`` each computes its share of every batch. What comes out of frozen layers is computed once
+    and kept in ``folder``, or a temporary one.
     """
     ids = encoder.tokenize(texts)
     lengths = [len(row) for row in ids]
-
+    outputs: FrozenOutputs | None = None
     processes = processes or Processes()
 
-    def epoch_batches(epoch: int) -> list[classification.Batch | None]:
+    def epoch_batches(epoch: int) -> Sequence[classification.Batch | None]:
         order = epoch_order(len(ids), seed, epoch)
         shares = [processes.own(rows) for rows in length_batches(lengths, order, settings.batch_size)]
-        return [
-            classification.batch(encoder, [ids[row] for row in rows], targets[rows]) if len(rows) else None
-            for rows in shares
-        ]
+        first = 0 if outputs is None else outputs.begin(epoch)
+
+        def batch(number: int) -> classification.Batch | None:
+            rows = shares[number]
+            if not len(rows):
+                return None
+            made = classification.batch(encoder, [ids[row] for row in rows], targets[rows])
+            return made if outputs is None or not first else outputs.advanced(made, rows.tolist(), first)
+
+        return OnDemand(batch, len(shares))
 
     def loss(batch: classification.Batch) -> Tensor:
         with encoder.arithmetic.forward():
@@ -255,8 +268,14 @@ def fine_tune(
 
     score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
     read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.inputs)]
-    with encoder.arithmetic.training(), used_rows(model, encoder.backbone.word_table, read):
+    with (
+        encoder.arithmetic.training(),
+        used_rows(model, encoder.backbone.word_table, read),
+        TemporaryDirectory() if folder is None else nullcontext(folder) as kept_in,
+    ):
         groups, companions = compose(model, settings, score)
+        for thaw in (companion for companion in companions if isinstance(companion, Thaw)):
+            outputs = FrozenOutputs(encoder, ids, thaw.lowest, settings.epochs, Path(kept_in), progress)
         train(
             model,
             groups,
@@ -268,7 +287,7 @@ def fine_tune(
             companions=companions,
             checkpoints=checkpoints,
             processes=processes,
-            weight=lambda batch: len(batch[1]),
+            weight=lambda batch: len(batch.targets),
             parts=lambda batch: classification.parts(batch, settings.tokens_at_once or MOST_AT_ONCE),
         )
 

@@ -113,22 +113,27 @@ class AwdLstm(nn.Module):
         x = features.tokens
         return torch.cat([last_tokens(x), max_pool(x), mean_pool(x)], dim=1)
 
-    def summarize(self, batch: Tokens) -> Tensor:
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
         """Return ``pooled(features(batch))``, [B, 3 D], of long texts window by window.
 
         A text's windows end with its end, so that its vector and gradients do not depend on the texts beside it.
         """
         if batch.lengths.longest <= self.window:
-            return self.pooled(self.features(batch))
+            depths, _ = self.depths(batch, first=first)
+            return self.pooled(Features(depths[-1]))
         lengths, like = batch.lengths, self.embeddings.word.weight
         last = total = like.new_zeros(len(lengths), self.num_features)
         most = like.new_full((len(lengths), self.num_features), -torch.inf)
-        for rows, depths in self._windows(batch):
+        for rows, depths in self._windows(batch, first):
             x = depths[-1]
             last = last.index_copy(0, rows, last_tokens(x))
             most = most.index_copy(0, rows, torch.maximum(most[rows], max_pool(x)))
             total = total.index_add(0, rows, mean_pool(x) * x.lengths.counts[:, None])
         return torch.cat([last, most, total / lengths.counts[:, None]], dim=1)
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included), of whole texts."""
+        return self.depths(batch, first=first, last=last)[0][-1]
 
     def mean_depths(self, batch: Tokens) -> list[Tensor]:
         """Return the mean over each text's words of each of the `intermediates`, in constant memory."""
@@ -150,15 +155,20 @@ class AwdLstm(nn.Module):
         modules = {"embeddings": self.embeddings, **layers}
         return [LayerGroup(name, tuple(module.parameters())) for name, module in modules.items()]
 
-    def depths(self, batch: Tokens, state: State | None = None) -> tuple[list[Ragged], State]:
-        """Return what `intermediates` does, and the new state."""
+    def depths(
+        self, batch: Ragged, state: State | None = None, first: int = 0, last: int | None = None
+    ) -> tuple[list[Ragged], State]:
+        """Return what `intermediates` does, and the new state; of the layer groups ``first`` to ``last``, if given, on
+        what comes out of those before. Dropout before a layer acts where that layer learns.
+        """
         if state is not None and (not isinstance(state, tuple) or len(state) != len(self.layers)):
             raise UsageError(f"is not that of {len(self.layers)} layers", where="state")
         order = None if len(set(batch.lengths.sizes)) == 1 else TimeOrder.of(batch.lengths)
-        x: Ragged = self.embeddings(batch)
-        depths, after = [x], []
-        for i, layer in enumerate(self.layers):
-            if i > 0:
+        x: Ragged = batch if first else self.embeddings(batch)
+        depths, after = [x], list(state or ())[: max(first - 1, 0)]
+        layers = list(enumerate(self.layers))
+        for i, layer in layers[max(first, 1) - 1 : None if last is None else last - 1]:
+            if i > 0 and layer.training:
                 x = self.dropout(x)
             with own_numbers(x.values):
                 x, layer_state = layer(x, None if state is None else state[i], order)
@@ -166,18 +176,18 @@ class AwdLstm(nn.Module):
             after.append(layer_state)
         return depths, tuple(after)
 
-    def _windows(self, batch: Tokens) -> Iterator[tuple[Tensor, list[Ragged]]]:
+    def _windows(self, batch: Ragged, first: int = 0) -> Iterator[tuple[Tensor, list[Ragged]]]:
         """Read the texts window by window, the state carried on: which rows have words there, and their depths."""
         layers = cast("list[WeightDroppedLstm]", list(self.layers))
         state = tuple(layer.start(len(batch.lengths)) for layer in layers)
         for ahead in reversed(range(-(-batch.lengths.longest // self.window))):  # windows that come after it
             rows, part = self._part(batch, ahead)
             with torch.set_grad_enabled(torch.is_grad_enabled() and ahead < self.gradient_windows):
-                depths, after = self.depths(part, tuple(layer.select(rows) for layer in state))
+                depths, after = self.depths(part, tuple(layer.select(rows) for layer in state), first)
                 state = tuple(_put(old, rows, new) for old, new in zip(state, after, strict=True))
             yield rows, depths
 
-    def _part(self, batch: Tokens, ahead: int) -> tuple[Tensor, Tokens]:
+    def _part(self, batch: Ragged, ahead: int) -> tuple[Tensor, Ragged]:
         """Return which rows have words in the window that so many come after, and these words."""
         pieces, rows, sizes = [], [], []
         for row, (size, values) in enumerate(
@@ -189,7 +199,7 @@ class AwdLstm(nn.Module):
                 rows.append(row)
                 sizes.append(len(pieces[-1]))
         device = batch.lengths.device
-        return torch.tensor(rows, device=device), Tokens(torch.cat(pieces), Lengths(tuple(sizes), device))
+        return torch.tensor(rows, device=device), Ragged(torch.cat(pieces), Lengths(tuple(sizes), device))
 
 
 def _put(old: LstmState, rows: Tensor, new: LstmState) -> LstmState:

@@ -75,8 +75,18 @@ class Backbone(Trunk, Protocol):
     def pooled(self, features: Features) -> Tensor:
         """Return one vector per sequence, [B, P], in the way the model was pretrained for."""
 
-    def summarize(self, batch: Tokens) -> Tensor:
-        """Return ``pooled(features(batch))``, [B, P], leaving out what does not take part in it."""
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, P], leaving out what does not take part in it.
+
+        ``batch`` are `Tokens`, or what `advance` made of them up to the layer group ``first``.
+        """
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included, and not all) on what comes out of those before.
+
+        ``summarize(advance(batch, 0, k), k)`` equals ``summarize(batch)``; what comes out of frozen groups need be
+        computed only once.
+        """
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return every depth's token vectors, each of its own size: the embeddings', then each layer's."""
@@ -94,8 +104,8 @@ class PictureBackbone(Trunk, Protocol):
     def pooled(self, features: MapFeatures) -> Tensor:
         """Return one vector per picture, [B, D], in the way the model was pretrained for."""
 
-    def summarize(self, batch: Pictures) -> Tensor:
-        """Return ``pooled(features(batch))``, [B, D]."""
+    def summarize(self, batch: Pictures, first: int = 0) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, D]; ``batch`` may be what `advance` made of it up to ``first``."""
 
     def intermediates(self, batch: Pictures) -> list[Tensor]:
         """Return the maps after each layer group: the stem's, then each stage's."""

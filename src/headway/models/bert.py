@@ -108,17 +108,26 @@ class Encoder(nn.Module):
         """Return the last layer's vectors [N, D]. Raises UsageError on a state or a text that is too long."""
         if state is not None:
             raise UsageError(f"{type(self).__name__} keeps no state from batch to batch", where="state")
-        return Features(self._run(batch, self.layers))
+        return Features(self.advance(batch, 0, len(self.layers) + 1))
 
     def pooled(self, features: Features) -> Tensor:
         """Return each text's vector, made of its first token's, [B, D]."""
         return self._pool(first_tokens(features.tokens))
 
-    def summarize(self, batch: Tokens) -> Tensor:
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
         """Return ``pooled(features(batch))``, [B, D], with the last layer computed for first tokens only."""
-        *others, last = self.layers
+        if first > len(self.layers):
+            return self._pool(first_tokens(batch))
+        last = self.layers[-1]
         assert isinstance(last, TransformerLayer)
-        return self._pool(last.at_first(self._run(batch, others)))
+        return self._pool(last.at_first(self.advance(batch, first, len(self.layers))))
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included); the pooler is none of them."""
+        x = batch if first else self._embed(batch)
+        for layer in self.layers[max(first, 1) - 1 : last - 1]:
+            x = layer(x)
+        return x
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return the embeddings' vectors and each layer's: num_layers + 1 times [N, D]."""
@@ -135,13 +144,7 @@ class Encoder(nn.Module):
         modules = {"embeddings": self.embeddings, **layers}
         return [LayerGroup(name, tuple(module.parameters())) for name, module in modules.items()]
 
-    def _run(self, batch: Tokens, layers: Any) -> Ragged:
-        x = self._embed(batch)
-        for layer in layers:
-            x = layer(x)
-        return x
-
-    def _embed(self, batch: Tokens) -> Ragged:
+    def _embed(self, batch: Ragged) -> Ragged:
         longest = batch.lengths.longest
         if longest > self.config.max_positions:
             raise UsageError(

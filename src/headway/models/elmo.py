@@ -139,9 +139,22 @@ class Elmo(nn.Module):
         """Return the mean over each text's words, [B, D]."""
         return mean_pool(features.tokens)
 
-    def summarize(self, batch: Tokens) -> Tensor:
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
         """Return ``pooled(features(batch))``, [B, D]."""
-        return self.pooled(self.features(batch))
+        with own_numbers(batch.values):
+            depths, _ = self._climb(self._depths(batch, first))
+        framed = batch.lengths if first else depths[0].lengths
+        lengths = Lengths(tuple(size - 2 for size in framed.sizes), framed.device)
+        words = _words(lengths)
+        return mean_pool(self.mix([Ragged(x.values.index_select(0, words), lengths) for x in depths]))
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included). Since the mix reads all depths, they stand
+        side by side, begins and ends of sentences among the words: [N + 2 B, last D].
+        """
+        with own_numbers(batch.values):
+            depths, _ = self._climb(self._depths(batch, first), last - 1)
+        return depths[0].with_values(torch.cat([depth.values for depth in depths], dim=1))
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return the words' own vectors, twice side by side, and each layer's: num_layers + 1 times [N, D]."""
@@ -164,11 +177,24 @@ class Elmo(nn.Module):
         """Return each depth of sentences whose words' vectors are given, begin and end included, and the new state."""
         if state is not None and (not isinstance(state, tuple) or len(state) != len(self.layers)):
             raise UsageError(f"is not that of {len(self.layers)} layers", where="state")
+        return self._climb([_twice(x)], state=state)
+
+    def _depths(self, batch: Ragged, first: int) -> list[Ragged]:
+        """Return the depths before a layer group: the words' own at least."""
+        if not first:
+            return [_twice(self.framed(batch)[0])]
+        return [batch.with_values(part) for part in torch.split(batch.values, self.num_features, dim=1)]
+
+    def _climb(
+        self, depths: list[Ragged], last: int | None = None, state: State | None = None
+    ) -> tuple[list[Ragged], State]:
+        """Return the depths with those of the layers that follow, up to the layer ``last``, and the new state."""
+        x, depths = depths[-1], list(depths)
         orders = (TimeOrder.of(x.lengths), TimeOrder.of(x.lengths, backwards=True))
-        ahead = back = x
-        depths = [x.with_values(torch.cat([x.values, x.values], dim=1))]
+        ahead, back = (x.with_values(half) for half in x.values.chunk(2, dim=1))
         after = []
-        for i, layer in enumerate(cast("list[ElmoLayer]", list(self.layers))):
+        layers = list(enumerate(cast("list[ElmoLayer]", list(self.layers))))
+        for i, layer in layers[len(depths) - 1 : last]:
             before = (None, None) if state is None else state[i]
             lstms = (layer.left_to_right, layer.right_to_left)
             (ahead, ahead_state), (back, back_state) = (
@@ -187,12 +213,13 @@ class Elmo(nn.Module):
     def _direction(
         self, lstm: ProjectedLstm, x: Ragged, state: LstmState | None, order: TimeOrder, *, skip: bool
     ) -> tuple[Ragged, LstmState]:
-        out, after = lstm(x.with_values(self.dropout(x.values)), state, order)
+        read = x.with_values(self.dropout(x.values)) if lstm.training else x  # frozen: as in evaluation
+        out, after = lstm(read, state, order)
         if skip and self.config.skip_connections:
             out = out.with_values(out.values + x.values)
         return out, after
 
-    def framed(self, batch: Tokens) -> tuple[Ragged, Tensor]:
+    def framed(self, batch: Ragged) -> tuple[Ragged, Tensor]:
         """Return the vectors of words, begins and ends [N + 2 B, P], and where the words stand among them [N]."""
         L = self.config.max_characters
         if batch.values.ndim != 2 or batch.values.shape[1] != L:
@@ -206,8 +233,18 @@ class Elmo(nn.Module):
         vectors = self.characters(torch.cat([batch.values, batch.values.new_tensor(marks)]))
         N = lengths.total
         framed = Lengths(tuple(size + 2 for size in lengths.sizes), lengths.device)
-        words = torch.arange(N, device=lengths.device) + 2 * lengths.rows + 1
+        words = _words(lengths)
         index = words.new_full((framed.total,), N + 1)  # the end, but for:
         index[words] = torch.arange(N, device=lengths.device)
         index[framed.offsets] = N  # the begin
         return Ragged(vectors.index_select(0, index), framed), words
+
+
+def _words(lengths: Lengths) -> Tensor:
+    """Return where words stand among words, begins and ends, [N]."""
+    return torch.arange(lengths.total, device=lengths.device) + 2 * lengths.rows + 1
+
+
+def _twice(x: Ragged) -> Ragged:
+    """Return the words' own vectors for both directions, side by side."""
+    return x.with_values(torch.cat([x.values, x.values], dim=1))

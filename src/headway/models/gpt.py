@@ -113,14 +113,21 @@ class CausalDecoder(nn.Module):
         """Return the last token's vector of each text, [B, D]: it alone has seen the whole."""
         return last_tokens(features.tokens)
 
-    def summarize(self, batch: Tokens) -> Tensor:
-        """Return ``pooled(features(batch))``, [B, D]."""
-        return self.pooled(self.features(batch))
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, D], with the norm computed for last tokens only."""
+        out: Tensor = self.norm(last_tokens(self.advance(batch, first, len(self.layers) + 1)))
+        return out
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included); the last norm is none of them."""
+        x = batch if first else self._embed(batch)
+        for layer in self.layers[max(first, 1) - 1 : last - 1]:
+            x = layer(x)
+        return x
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return the embeddings' vectors and each layer's, the last one's normed: num_layers + 1 times [N, D]."""
-        self._check_length(batch.lengths.longest)
-        depths: list[Ragged] = [self.embeddings(batch, batch.lengths.positions)]
+        depths = [self._embed(batch)]
         for layer in self.layers:
             depths.append(layer(depths[-1]))
         depths[-1] = depths[-1].with_values(self.norm(depths[-1].values))
@@ -160,6 +167,11 @@ class CausalDecoder(nn.Module):
     def unembed(self, x: Tensor) -> Tensor:
         """Return the logits of vectors, [..., D] -> [..., V]."""
         return self.embeddings.word.unembed(x)
+
+    def _embed(self, batch: Ragged) -> Ragged:
+        self._check_length(batch.lengths.longest)
+        x: Ragged = self.embeddings(batch, batch.lengths.positions)
+        return x
 
     def _check_length(self, longest: int) -> None:
         if longest > self.context:

@@ -13,7 +13,7 @@ from headway.blocks.dropout import Dropout
 
 if TYPE_CHECKING:
     from headway.blocks.pictures import Pictures
-    from headway.blocks.ragged import Tokens
+    from headway.blocks.ragged import Ragged
     from headway.models.base import Backbone, PictureBackbone
 
 
@@ -90,7 +90,16 @@ class Classifier(nn.Module):
         self.backbone = cast("nn.Module", backbone)
         self.head = head
 
-    def forward(self, batch: Tokens | Pictures) -> Tensor:
-        """Return the logits [B, C] of a batch."""
-        logits: Tensor = self.head(cast("Any", self.backbone).summarize(batch))
+    def forward(self, batch: Ragged | Pictures, first: int = 0) -> Tensor:
+        """Return the logits [B, C] of a batch, or of what came out of the backbone's layer groups before ``first``
+        (of all of them: of the pooled vectors).
+        """
+        backbone = cast("Any", self.backbone)
+        if not first:
+            pooled = backbone.summarize(batch)
+        elif first == len(backbone.layer_groups()):
+            pooled = batch.values
+        else:
+            pooled = backbone.summarize(batch, first)
+        logits: Tensor = self.head(pooled)
         return logits

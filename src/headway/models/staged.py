@@ -73,9 +73,9 @@ class StagedBackbone(nn.Module):
         """Return the mean over all places of the last maps, [B, D]."""
         return mean_of_maps(features.maps)
 
-    def summarize(self, batch: Pictures) -> Tensor:
-        """Return ``pooled(features(batch))``, [B, D]."""
-        return self.pooled(self.features(batch))
+    def summarize(self, batch: Pictures, first: int = 0) -> Tensor:
+        """Return ``pooled(features(batch))``, [B, D]; or of the maps that came out of the layer groups before one."""
+        return mean_of_maps(self.advance(batch.values if first else self._checked(batch), first))
 
     def intermediates(self, batch: Pictures) -> list[Tensor]:
         """Return the maps after each layer group."""

@@ -89,9 +89,25 @@ class EncoderStack(nn.Module):
         """Return the mean over each text's tokens, [B, D]: no token was pretrained to stand for the text."""
         return mean_pool(features.tokens)
 
-    def summarize(self, batch: Tokens) -> Tensor:
+    def summarize(self, batch: Ragged, first: int = 0) -> Tensor:
         """Return ``pooled(features(batch))``, [B, D]."""
-        return self.pooled(self.features(batch))
+        return mean_pool(self._finish(self.advance(batch, first, self._below + len(self.layers))))
+
+    def advance(self, batch: Ragged, first: int, last: int) -> Ragged:
+        """Compute the layer groups ``first`` to ``last`` (not included); the last norm is none of them."""
+        x: Ragged = batch if first else self.embeddings(batch, batch.lengths.positions)
+        relative = _within(self.relative, batch.lengths)
+        for layer in self.layers[max(first - self._below, 0) : max(last - self._below, 0)]:
+            x = layer(x, relative)
+        return x
+
+    @property
+    def _below(self) -> int:
+        """The number of layer groups below the layers."""
+        return 1 if self.relative is None else 2
+
+    def _finish(self, x: Ragged) -> Ragged:
+        return x.with_values(self.dropout(self.norm(x.values)))
 
     def intermediates(self, batch: Tokens) -> list[Ragged]:
         """Return the embeddings' vectors and each layer's, the last one's normed: num_layers + 1 times [N, D]."""
@@ -99,7 +115,7 @@ class EncoderStack(nn.Module):
         depths: list[Ragged] = [self.embeddings(batch, batch.lengths.positions)]
         for layer in self.layers:
             depths.append(layer(depths[-1], relative))
-        depths[-1] = depths[-1].with_values(self.dropout(self.norm(depths[-1].values)))
+        depths[-1] = self._finish(depths[-1])
         return depths
 
     def layer_groups(self) -> list[LayerGroup]:

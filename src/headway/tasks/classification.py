@@ -1,19 +1,26 @@
 """Single-label classification of texts: how the model is built, its batches, its loss, its decoding."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from headway.blocks.ragged import Tokens
+from headway.blocks.ragged import Ragged
 from headway.models.heads import Classifier
 from headway.tasks.encoder import TextEncoder
 
 HEAD_DROPOUT = 0.1
 
-Batch = tuple[Tokens, Tensor]  # texts, targets [B]
+
+class Batch(NamedTuple):
+    """B texts and their targets [B]; ``first`` is the layer group that reads the texts, 0 where they are tokens."""
+
+    texts: Ragged
+    targets: Tensor
+    first: int = 0
 
 
 def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
@@ -26,22 +33,18 @@ def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
 
 def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) -> Batch:
     """Pack the token ids of B texts with their targets."""
-    return encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(encoder.device)
+    return Batch(encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(encoder.device))
 
 
 def parts(examples: Batch, tokens: int) -> list[Batch]:
     """Cut a batch into neighbours of at most so many tokens, or of one text that has more."""
-    texts, targets = examples
-    found = texts.parts(tokens)
-    if len(found) == 1:
-        return [examples]
-    return [(texts.rows(start, end), targets[start:end]) for start, end in found]
+    texts, targets, first = examples
+    return [Batch(texts.rows(a, b), targets[a:b], first) for a, b in texts.parts(tokens)]
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:
     """Return the mean cross-entropy of a batch, in float32 whatever the model multiplies in."""
-    texts, targets = examples
-    return F.cross_entropy(model(texts).float(), targets)
+    return F.cross_entropy(model(examples.texts, examples.first).float(), examples.targets)
 
 
 def probabilities(model: Classifier, encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from headway.core.config import Config
 from headway.core.files import read_json, write_json
+from headway.core.remembered import Remembered
 from headway.core.tensors import load_arrays, save_arrays
 from headway.models.linear_head import LinearHead
 from headway.tasks.encoder import TextEncoder
@@ -122,29 +124,18 @@ class FrozenClassifier:
 def remembering(encoder: TextEncoder, folder: Path | None = None) -> Embed:
     """Return an ``embed`` that computes each text's features once, for a climb that needs them again and again.
 
-    With a folder each call's new features are kept there too, and those that it holds are not computed again.
+    With a folder they are kept there too, and those that it holds are not computed again.
     """
-    known: dict[tuple[str, int], np.ndarray] = {}
+    known: dict[int, Remembered[str]] = {}
 
     def embed(texts: Sequence[str], depths: int) -> np.ndarray:
-        new = [text for text in dict.fromkeys(texts) if (text, depths) not in known]
-        if new:
-            for text, row in zip(new, _features(encoder, new, depths, folder), strict=True):
-                known[text, depths] = row
-        return np.stack([known[text, depths] for text in texts]) if texts else encoder.layer_means([], depths)
+        if depths not in known:
+            compute = partial(encoder.layer_means, depths=depths)
+            known[depths] = Remembered(compute, _key, f"means of {depths} layers", folder)
+        return np.stack(known[depths](texts)) if texts else encoder.layer_means([], depths)
 
     return embed
 
 
-def _features(encoder: TextEncoder, texts: list[str], depths: int, folder: Path | None) -> np.ndarray:
-    """Read the features of just these texts from the folder, or compute them and keep them there.
-
-    Which texts share a batch decides the last bits of their features: so a file holds what one call computed.
-    """
-    if folder is None:
-        return encoder.layer_means(texts, depths)
-    name = hashlib.sha256(json.dumps([texts, depths]).encode()).hexdigest()
-    path = folder / f"{name}.safetensors"
-    if not path.is_file():
-        save_arrays(path, {"features": encoder.layer_means(texts, depths)})
-    return load_arrays(path)["features"]
+def _key(text: str) -> str:
+    return hashlib.sha256(json.dumps(text).encode()).hexdigest()  # any text, a lone surrogate too

@@ -35,19 +35,32 @@ class Companion:
 class Thaw(Companion):
     """Gradual thawing: the top ``an_epoch`` layer groups learn in the first epoch, as many more in each one after
     (Howard & Ruder 2018, section 3.3); the lowest ``frozen`` groups never do.
+
+    What of the ``model`` is frozen computes as in evaluation, without dropout: it makes the same of a text each time.
     """
 
-    def __init__(self, groups: Sequence[LayerGroup], an_epoch: int, frozen: int = 0) -> None:
+    def __init__(
+        self, groups: Sequence[LayerGroup], an_epoch: int, frozen: int = 0, model: nn.Module | None = None
+    ) -> None:
         self.groups = list(groups)
         self.an_epoch = an_epoch or len(self.groups)
         self.frozen = frozen
+        self.model = model
+
+    def lowest(self, epoch: int) -> int:
+        """Return the place of the lowest group that learns in an epoch."""
+        return max(self.frozen, len(self.groups) - (epoch + 1) * self.an_epoch)
 
     def before_epoch(self, epoch: int) -> None:
         """Let the groups of this epoch learn, and no others."""
-        lowest = max(self.frozen, len(self.groups) - (epoch + 1) * self.an_epoch)
+        lowest = self.lowest(epoch)
         for place, group in enumerate(self.groups):
             for parameter in group.parameters:
                 parameter.requires_grad_(place >= lowest)
+        for module in [] if self.model is None else self.model.train().modules():
+            own = list(module.parameters())
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.eval()
 
     def after_training(self) -> None:
         """Leave no parameter frozen."""

@@ -25,7 +25,7 @@ def compose(
     layers = cast("Backbone", model.backbone).layer_groups()
     companions: list[Companion] = []
     if settings.thaw or settings.frozen_groups:
-        companions.append(Thaw(layers, settings.thaw, settings.frozen_groups))
+        companions.append(Thaw(layers, settings.thaw, settings.frozen_groups, model))
     if settings.average == "ema":
         companions.append(ExponentialMean(model))
     if settings.average == "swa":

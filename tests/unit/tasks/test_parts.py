@@ -21,7 +21,8 @@ SIZES = (2, 3, 3, 4, 9)
 
 def _batch() -> classification.Batch:
     random = np.random.default_rng(0)
-    return Tokens.pack([random.integers(0, 30, size) for size in SIZES]), torch.tensor([0, 1, 1, 0, 1])
+    texts = Tokens.pack([random.integers(0, 30, size) for size in SIZES])
+    return classification.Batch(texts, torch.tensor([0, 1, 1, 0, 1]))
 
 
 @pytest.mark.parametrize(
@@ -30,9 +31,9 @@ def _batch() -> classification.Batch:
 def test_parts_hold_every_text_once_and_at_most_so_many_tokens(tokens: int, rows: list[int]) -> None:
     batch = _batch()
     parts = classification.parts(batch, tokens)
-    assert [len(targets) for _, targets in parts] == rows
-    assert torch.equal(torch.cat([texts.values for texts, _ in parts]), batch[0].values)
-    assert torch.equal(torch.cat([targets for _, targets in parts]), batch[1])
+    assert [len(part.targets) for part in parts] == rows
+    assert torch.equal(torch.cat([part.texts.values for part in parts]), batch[0].values)
+    assert torch.equal(torch.cat([part.targets for part in parts]), batch[1])
 
 
 def test_a_training_in_parts_is_the_training() -> None:
