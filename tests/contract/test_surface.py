@@ -22,8 +22,8 @@ def test_the_options_of_fit_and_predict() -> None:
         for name, command in commands.items()
     }
     assert options["fit"] == sorted(
-        "--text --label --test --model --metric --rungs --budget --tolerance --seed --out --fetch --refit --device "
-        "--max-rows --drop-limit --drop-rare --student --unlabelled --set --resume --allow-inexact --quiet -q "
+        "--text --label --task --test --model --metric --rungs --budget --tolerance --seed --out --fetch --refit "
+        "--device --max-rows --drop-limit --drop-rare --student --unlabelled --set --resume --allow-inexact --quiet -q "
         "--json".split()
     )
     assert options["predict"] == sorted("--rung --text --all --keep".split())
@@ -33,7 +33,7 @@ def test_the_options_of_fit_and_predict() -> None:
     )
     assert options["ngram"] == sorted("--order --by --out".split())
     assert options["evaluate"] == sorted(
-        "--stride --baseline --shots --template --normalize --text --label --max-rows --seed --weights "
+        "--stride --baseline --shots --template --normalize --text --label --rung --max-rows --seed --weights "
         "--quiet -q".split()
     )
 

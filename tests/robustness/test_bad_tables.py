@@ -10,7 +10,7 @@ import pytest
 
 from headway.core.errors import DataError, HeadwayError, UsageError
 from headway.data.checks import check_examples, check_test
-from headway.data.columns import choose_columns
+from headway.data.columns import choose_columns, choose_texts
 from headway.data.readers import read_chunks, read_table
 
 # name, content, what the first line of the message holds, what the remedy holds
@@ -152,8 +152,19 @@ def test_bad_columns(tmp_path):
     ]:
         with pytest.raises(UsageError, match=rf"(?s)--(text|label).*{told}.*'text', 'label'"):
             choose_columns(table, **arguments)
-    with pytest.raises(UsageError, match=r"looks like pairs of texts(.|\n)*--text premise"):
-        choose_columns(read_table(polars.DataFrame({"premise": texts, "hypothesis": texts, "label": labels})))
+    pairs = read_table(polars.DataFrame({"premise": texts, "hypothesis": texts, "label": labels}))
+    for given, told in [
+        (("premise", "hypotesis"), "no column 'hypotesis'; did you mean 'hypothesis'"),
+        (("premise", "premise"), "one column of texts, or the two of text pairs"),
+        (("premise", "hypothesis", "label"), "one column of texts, or the two of text pairs"),
+        (("premise", "label"), "'label' cannot be both|no column can be told"),
+    ]:
+        with pytest.raises(UsageError, match=told):
+            choose_columns(pairs, given, "label")
+    with pytest.raises(UsageError, match=r"trained on pairs of texts: two columns; found 'premise'"):
+        choose_texts(pairs, "premise", known=("premise", "hypothesis"))
+    with pytest.raises(UsageError, match=r"(?s)no columns 'a', 'b', as in training.*--text COLUMN twice"):
+        choose_texts(table, known=("a", "b"))
     with pytest.raises(UsageError, match=r"only one column, 'text'"):
         choose_columns(read_table(polars.DataFrame({"text": texts})))
     with pytest.raises(
@@ -179,9 +190,17 @@ BAD_EXAMPLES = [
         r"10 of 40 rows \(25\.0%\).*rows 31, 32.*--drop-limit",
     ),
     ("no label", lambda t, y: (t, [*y[:30], *[""] * 10]), r"10 with a missing label \(rows 31.*--drop-limit"),
-    ("numbers", lambda t, y: (t, [i * 0.37 for i in range(40)]), "looks like a number: 40 .*bins"),
-    ("prices", lambda t, y: (t, [i * i for i in range(40)]), "looks like a number.*bins"),
-    ("ids", lambda t, y: (t, list(range(40))), "looks like an identifier.*--label"),
+    (
+        "nearly numbers",
+        lambda t, y: (t, [*(str(i * 0.37) for i in range(39)), "high"]),
+        "row 40: the label 'high' is no number.*--task classes",
+    ),
+    ("one number", lambda t, y: (t, [*[0.5] * 40]), "all 40 rows have the label '0.5'"),
+    (
+        "ids",
+        lambda t, y: (t, list(range(40))),
+        "looks like an identifier, or a number .--task numbers..*--label",
+    ),
     (
         "swapped",
         lambda t, y: (y, [x + " and some more words, so it is long" for x in t]),
@@ -220,9 +239,9 @@ def test_bad_test_tables():
         (good()[0][::2], good()[1][::2], "every training text of the label 'yes' stands in the test table"),
     ]:
         with pytest.raises(DataError, match=told):
-            check_test(table_of(texts, labels), columns, examples.names, examples)
+            check_test(table_of(texts, labels), columns, examples)
     with pytest.raises(UsageError, match="no column 'label'; did you mean 'labels'"):
-        check_test(table_of(["a"], ["yes"], label="labels"), columns, examples.names, examples)
+        check_test(table_of(["a"], ["yes"], label="labels"), columns, examples)
 
 
 @pytest.mark.parametrize("limit", [-0.1, 5])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from headway.api.fitting import distill, fit, learning_rates
 from headway.api.language import few_shot, generate, ngram, ngram_perplexity, perplexity, pretrain, stream
+from headway.api.scoring import is_run, score_run
 from headway.api.vectors import VECTORS_PAGE, score_vectors, train_vectors
 from headway.bundle.run import Run
 
@@ -14,12 +15,14 @@ __all__ = [
     "few_shot",
     "fit",
     "generate",
+    "is_run",
     "learning_rates",
     "load",
     "ngram",
     "ngram_perplexity",
     "perplexity",
     "pretrain",
+    "score_run",
     "score_vectors",
     "stream",
     "train_vectors",

@@ -145,6 +145,7 @@ def _conclude(
         classes=details.classes,
         errors=details.errors,
         calibration_error=details.calibration_error,
+        mean_error=details.mean_error,
         seconds=time.monotonic() - started,
     )
     write_text(folder / PREDICTIONS_FILE, predictions_csv(ascent, rows))

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def fit(
     data: Any | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
+    task: str | None = None,
     test: Any | None = None,
     model: str | Path = "minilm",
     student: str | Path | int | None = None,
@@ -50,18 +51,19 @@ def fit(
     allow_inexact: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Climb the ladder on a table of texts and labels and return the finished run.
+    """Climb the ladder on a table of texts, or pairs of texts, and labels and return the finished run.
 
     Arguments:
         data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
-        text, label: the columns; inferred and said when left out.
+        text, label: the columns; inferred and said when left out. Two names in ``text`` make pairs of texts.
+        task: "classes" or "numbers"; recognised from the labels and said when left out.
         model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
             model as ``model`` names one.
         unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
         recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
             `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
-        metric: "accuracy" or "macro-f1"; by the class balance when left out.
+        metric: "accuracy" or "macro-f1", by the class balance when left out; of numbers "pearson" or "spearman".
         rungs: names, or "all"; when left out, those of the usual ones whose estimates fit ``budget``.
         budget: seconds, or "90s", "5m", "1h", for all rungs together.
         tolerance: points (of 100) by which a cheaper rung that ships may be worse.
@@ -277,6 +279,8 @@ def _command(data: Any, options: dict[str, Any]) -> str:
         option = name.replace("_", "-")
         if name == "recipe":
             words += [word for key, setting in value.items() for word in ("--set", f"{key}={setting}")]
+        elif name == "text" and not isinstance(value, str):
+            words += [word for column in value for word in ("--text", str(column))]
         elif isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         else:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # kind -> where its class is; imported only when such a predictor is loaded, so that n-grams need no torch
 KINDS = {
     "majority": "headway.models.majority:Majority",
+    "mean": "headway.models.mean:Mean",
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
     "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",

@@ -38,7 +38,7 @@ class RungRecord:
     status: str  # "measured" | "not tried" | "failed" | "interrupted"
     reason: str | None = None  # why not, when it was not measured
     estimate_seconds: float | None = None
-    scores: dict[str, Score] | None = None  # "accuracy", "macro_f1"
+    scores: dict[str, Score] | None = None  # "accuracy", "macro_f1"; of numbers "pearson", "spearman"
     versus: Difference | None = None  # against the best cheaper rung
     train_seconds: float | None = None  # one training (folds: the mean of them)
     latency_ms: float | None = None  # one text, median
@@ -56,6 +56,16 @@ class LabelFacts:
 
     name: str
     rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFacts:
+    """How the numbers to learn lie."""
+
+    lowest: float
+    highest: float
+    mean: float
+    deviation: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,14 @@ class DataFacts:
     training_rows: int
     held_out_rows: int
     notes: tuple[str, ...]  # everything that was said aloud about the data
+    task: str = "classes"  # or "numbers"
+    second_text_column: str | None = None  # of pairs of texts
+    numbers: NumberFacts | None = None  # where they are learned, in the place of labels
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The column of texts, or the two of pairs."""
+        return (self.text_column, *([] if self.second_text_column is None else [self.second_text_column]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +106,7 @@ class Verdict:
 
     ships: str  # rung name
     best: str  # rung name with the best score
-    metric: str  # the deciding metric: "accuracy" | "macro_f1"
+    metric: str  # the deciding metric, one of those in the scores
     metric_why: str
     tolerance: float  # as a fraction: 0.01
     sentence: str  # one sentence to act on
@@ -97,13 +115,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorExample:
-    """One held-out row that the shipped rung got wrong, most confident first."""
+    """One held-out row that the shipped rung got wrong: the most confident first, of numbers the farthest off."""
 
     line: int
     text: str
     label: str
     predicted: str
-    probability: float
+    probability: float | None = None  # None where the answer is a number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +154,7 @@ class RunRecord:
     errors: tuple[ErrorExample, ...]
     calibration_error: float | None  # expected calibration error of the shipped rung, after temperature
     seconds: float  # the whole run
+    mean_error: float | None = None  # of numbers: the mean absolute error of the shipped rung
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

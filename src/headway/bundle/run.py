@@ -1,15 +1,15 @@
 """A run folder: `run.json`, `report.html`, `predictions.csv`, and one folder a rung under `rungs/`."""
 
 import difflib
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple
 
 from headway.bundle.predictors import Calibrated, load_predictor
 from headway.bundle.record import FORMAT, RunRecord
 from headway.core.errors import RunError, UsageError
 from headway.core.files import read_json
+from headway.data.inputs import TextPair
 
 RECORD_FILE = "run.json"
 REPORT_FILE = "report.html"
@@ -17,7 +17,7 @@ PREDICTIONS_FILE = "predictions.csv"
 
 
 class Prediction(NamedTuple):
-    """The predicted label of one text, its probability, and each label's probability."""
+    """The predicted label of one input, its probability, and each label's probability."""
 
     label: str
     probability: float
@@ -95,27 +95,45 @@ class Run:
             self._loaded[name] = load_predictor(self.folder / "rungs" / name)
         return self._loaded[name]
 
-    @overload
-    def predict(self, texts: str, rung: str | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
-    @overload
-    def predict(self, texts: Sequence[str], rung: str | None = None) -> list[Prediction]: ...
-    def predict(self, texts: str | Sequence[str], rung: str | None = None) -> Prediction | list[Prediction]:
-        """Predict one text or a sequence of texts, with the shipped rung or the one named."""
-        if isinstance(texts, str):
-            return self.predict([texts], rung)[0]
-        texts = list(texts)
-        for position, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise UsageError(
-                    f"expected a text, found {type(text).__name__}: {text!r:.80}", where=f"texts[{position}]"
-                )
+    def predict(self, inputs: Any, rung: str | None = None) -> Any:
+        """Predict one input or a sequence of them, with the shipped rung or the one named.
+
+        An input is a text, or (first, second) where the run was trained on pairs. Each gives a `Prediction`; a number
+        where the run learned numbers. Raises UsageError on an input of another kind.
+        """
+        if isinstance(inputs, str) or (self.reads_pairs and _is_pair(inputs)):
+            return self.predict([inputs], rung)[0]
+        rows = [self._input(one, place) for place, one in enumerate(inputs)]
         predictor = self.predictor(rung)
+        outputs = predictor.predict(rows)
+        if not predictor.labels:
+            return [float(number) for number in outputs]
         predictions = []
-        for row in predictor.predict(texts):
+        for row in outputs:
             best = int(row.argmax())
             shares = {label: float(value) for label, value in zip(predictor.labels, row, strict=True)}
             predictions.append(Prediction(predictor.labels[best], float(row[best]), shares))
         return predictions
 
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a row is a pair of texts."""
+        return len(self.record.data.text_columns) == 2
+
+    def _input(self, one: Any, place: int) -> str | TextPair:
+        """Return an input as predictors read it."""
+        if self.reads_pairs and _is_pair(one):
+            return TextPair(*one)
+        if not self.reads_pairs and isinstance(one, str):
+            return one
+        wanted = "a pair of texts" if self.reads_pairs else "a text"
+        raise UsageError(
+            f"expected {wanted}, found {type(one).__name__}: {one!r:.80}", where=f"texts[{place}]"
+        )
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, ships={self.record.verdict.ships!r})"
+
+
+def _is_pair(one: Any) -> bool:
+    return isinstance(one, list | tuple) and len(one) == 2 and all(isinstance(text, str) for text in one)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from headway.core.files import human_bytes
 from headway.core.progress import Progress, Silent
 from headway.core.times import human_seconds
-from headway.ladder.wording import METRIC_TITLES, percent, score_words, signed_points, span
+from headway.ladder.wording import METRIC_TITLES, figure, score_words, signed_points, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-    from headway.bundle.record import Difference, RungRecord, RunRecord
+    from headway.bundle.record import DataFacts, Difference, RungRecord, RunRecord
     from headway.bundle.run import Run
+    from headway.ladder.scoring import TableScore
 
 LINE_SECONDS = 15.0  # without a terminal, long work says one line in this time
 
@@ -125,7 +126,8 @@ def print_json(value: Any) -> None:
 def print_ladder(record: "RunRecord") -> None:
     """Print the ladder as a table, the rungs that were not measured below it."""
     metric = record.verdict.metric
-    other = next(name for name in METRIC_TITLES if name != metric)
+    measured = [rung.scores for rung in record.rungs if rung.scores is not None]
+    other = next(name for name in measured[0] if name != metric)
     header = [
         "",
         "rung",
@@ -149,8 +151,8 @@ def _cells(rung: "RungRecord", metric: str, other: str, *, ships: bool) -> list[
     return [
         ">" if ships else "",
         rung.title,
-        score_words(rung.scores[metric]),
-        percent(rung.scores[other].value),
+        score_words(rung.scores[metric], metric),
+        figure(rung.scores[other].value, other),
         _versus(rung.versus) if rung.versus else "",
         human_seconds(rung.train_seconds),
         f"{rung.latency_ms:.2g} ms"
@@ -185,13 +187,31 @@ def _print_wrapped(text: str) -> None:
     print(textwrap.fill(text, width=min(100, shutil.get_terminal_size((100, 24)).columns)))
 
 
+def _labels(data: "DataFacts") -> str:
+    """Return the classes and their rows, or how the numbers lie."""
+    if data.numbers is not None:
+        facts = data.numbers
+        return f"numbers from {facts.lowest:g} to {facts.highest:g}, mean {facts.mean:.3g}"
+    more = f" and {len(data.labels) - 12} more" if len(data.labels) > 12 else ""
+    return ", ".join(f"{label.name} {label.rows:,}" for label in data.labels[:12]) + more
+
+
+def print_scores(found: "TableScore") -> None:
+    """Print what a run reaches on a table."""
+    for note in found.notes:
+        print(f"headway: {note}", file=sys.stderr)
+    width = max(len(METRIC_TITLES[name]) for name in found.scores)
+    for name, score in found.scores.items():
+        print(f"{METRIC_TITLES[name].ljust(width)}  {score_words(score, name)}")
+    print(f"{found.rung} on {found.rows:,} rows of {found.source}; 95 % intervals")
+
+
 def print_facts(run: "Run") -> None:
     """Print a run's data and files."""
     record, data = run.record, run.record.data
     dropped = "".join(f", {count:,} left out ({reason})" for reason, count in data.dropped.items())
     print(f"\nData     {data.source}: {data.rows_read:,} rows{dropped}; {data.split}")
-    print(f"Labels   {', '.join(f'{label.name} {label.rows:,}' for label in data.labels[:12])}", end="")
-    print(f" and {len(data.labels) - 12} more" if len(data.labels) > 12 else "")
+    print(f"Labels   {_labels(data)}")
     print(
         f"Made     {record.created} with seed {record.seed} in {human_seconds(record.seconds)}: {record.command}"
     )

@@ -1,4 +1,4 @@
-"""`headway evaluate`: how well a language model predicts a text, or labels a table after a few examples."""
+"""`headway evaluate`: a run on labelled rows; a language model on a text, or on a table after a few examples."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     source: Annotated[
-        str, typer.Argument(metavar="RUN|MODEL", help="A folder with a language model, or a name of the zoo.")
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL", help="A run, a folder with a language model, or a name of the zoo."
+        ),
     ],
     data: Annotated[
         Path,
-        typer.Argument(help="A text file; with --shots a CSV, TSV, JSONL or Parquet file of labelled rows."),
+        typer.Argument(help="Labelled rows for a run, and with --shots; for a language model a text file."),
     ],
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Tokens between windows. [half of what the model reads]")
@@ -35,11 +38,13 @@ def evaluate(
         str, typer.Option(help="Compare the labels' likelihoods per token (mean) or whole (sum).")
     ] = "mean",
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="The column of texts; twice for pairs. [inferred]"),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
     ] = None,
+    rung: Annotated[str | None, typer.Option(help="Of a run, another rung than the one that ships.")] = None,
     max_rows: Annotated[int, typer.Option(metavar="N", min=100, help="Use at most so many rows.")] = 2000,
     seed: Annotated[int, typer.Option(help="The examples follow from it.")] = 0,
     weights: Annotated[
@@ -48,10 +53,13 @@ def evaluate(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
 ) -> None:
-    """Print perplexities of a text, or with --shots the accuracy on a table's held-out rows."""
+    """Print a run's scores on labelled rows; of a language model perplexities, or with --shots its accuracy."""
     from headway import api
     from headway.cli import display
 
+    if api.is_run(source):
+        display.print_scores(api.score_run(source, data, text=text, label=label, rung=rung))
+        return
     with display.watcher(quiet=quiet) as progress:
         if shots is None:
             found = api.perplexity(source, data, stride=stride, weights=weights, progress=progress)
@@ -65,7 +73,7 @@ def evaluate(
                 shots=shots,
                 template=template,
                 normalize=normalize,
-                text=text,
+                text=text[0] if text else None,
                 label=label,
                 max_rows=max_rows,
                 seed=seed,

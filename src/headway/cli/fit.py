@@ -18,10 +18,14 @@ def fit(
         Path | None, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")
     ] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="The column of texts; twice for pairs of them. [inferred]"),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What the labels are: classes or numbers. [recognised]")
     ] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
@@ -43,7 +47,10 @@ def fit(
             "--set", metavar="NAME=VALUE", help="A setting of fine-tuning: epochs=5, layer_decay=0.9."
         ),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="accuracy or macro-f1. [by class balance]")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="The deciding metric: accuracy or macro-f1, pearson or spearman. [by the labels]"),
+    ] = None,
     rungs: Annotated[
         str | None,
         typer.Option(
@@ -93,8 +100,9 @@ def fit(
     with display.watcher(quiet=quiet or json or others) as progress:
         run = api.fit(
             data,
-            text=text,
+            text=text[0] if text and len(text) == 1 else text or None,
             label=label,
+            task=task,
             test=test,
             model=model,
             student=int(student) if student is not None and student.isdigit() else student,
@@ -175,4 +183,5 @@ def _print_result(run: "Run") -> None:
     display.print_ladder(run.record)
     display.print_verdict(run.record)
     typer.echo(f"\nReport:  {run.report}")
-    typer.echo(f'Use it:  headway predict {run.folder} "some text"')
+    example = '"one text" "another"' if run.reads_pairs else '"some text"'
+    typer.echo(f"Use it:  headway predict {run.folder} {example}")

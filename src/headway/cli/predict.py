@@ -1,14 +1,17 @@
-"""`headway predict`: label one text, or each row of a file."""
+"""`headway predict`: answer one text or pair of texts, or each row of a file."""
 
 import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from headway.bundle.predictors import Calibrated
     from headway.bundle.run import Run
 
 CHUNK_ROWS = 1000
@@ -20,27 +23,48 @@ def predict(
     source: Annotated[
         str, typer.Argument(metavar="TEXT|FILE", help="A text, or a CSV, TSV, JSONL or Parquet file.")
     ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="SECOND", help="The second text, where the run reads pairs.")
+    ] = None,
     rung: Annotated[str | None, typer.Option(help="Another rung than the one that ships.")] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The file's column of texts. [as trained]")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="The file's column of texts; twice for pairs. [as trained]"),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Add each class's probability.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the input's columns before ours.")] = False,
 ) -> None:
-    """Predict one text, or write CSV for a file: row, predicted, probability."""
+    """Predict one text or pair, or write CSV for a file: row, predicted, probability."""
     from headway.bundle.run import Run
 
     opened = Run.open(run)
-    if _names_a_file(source):
+    if second is None and _names_a_file(source):
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        for cells in _rows(opened, source, rung=rung, column=text, every=every, keep=keep):
+        for cells in _rows(opened, source, rung=rung, told=text, every=every, keep=keep):
             writer.writerow(cells)
         return
-    prediction = opened.predict(source, rung)
+    prediction = opened.predict(_given(opened, source, second), rung)
+    if isinstance(prediction, float):
+        from headway.data.recognition import number_words
+
+        typer.echo(number_words(prediction))
+        return
     typer.echo(f"{prediction.label}  {100 * prediction.probability:.1f} %")
     if every:
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             typer.echo(f"  {label}  {100 * probability:.1f} %")
+
+
+def _given(run: "Run", first: str, second: str | None) -> str | tuple[str, str]:
+    """Return the input on the command line; raises UsageError where it is of another kind than the run's."""
+    from headway.core.errors import UsageError
+
+    if run.reads_pairs and second is None:
+        columns = " and ".join(map(repr, run.record.data.text_columns))
+        raise UsageError(f"the run reads pairs of texts ({columns}): give two, or a table", where="SECOND")
+    if not run.reads_pairs and second is not None:
+        raise UsageError("the run reads one text; put it in quotes if it has spaces", where="SECOND")
+    return first if second is None else (first, second)
 
 
 def _names_a_file(source: str) -> bool:
@@ -54,18 +78,20 @@ def _names_a_file(source: str) -> bool:
 
 
 def _rows(
-    run: "Run", source: str, *, rung: str | None, column: str | None, every: bool, keep: bool
+    run: "Run", source: str, *, rung: str | None, told: list[str] | None, every: bool, keep: bool
 ) -> Iterator[list[str]]:
     """Yield the header and one row of cells for each row of the file, reading a chunk at a time."""
     from headway.core.errors import UsageError
-    from headway.data.columns import choose_text
+    from headway.data.columns import choose_texts
+    from headway.data.inputs import TextPair, parts
     from headway.data.readers import read_chunks
 
     predictor = run.predictor(rung)
-    ours = ["row", "predicted", "probability", *(f"p({label})" for label in predictor.labels if every)]
+    confidence = ["probability"] if predictor.labels else []
+    ours = ["row", "predicted", *confidence, *(f"p({label})" for label in predictor.labels if every)]
     done, empty = 0, 0
     for table in read_chunks(source, CHUNK_ROWS):
-        name = column = choose_text(table, column, known=run.record.data.text_column)
+        names = told = list(choose_texts(table, told, known=run.record.data.text_columns))
         kept = list(table.names) if keep else []
         if done == 0:
             clash = [cell for cell in kept if cell in ours]
@@ -76,21 +102,23 @@ def _rows(
                     remedy="Rename it, or leave --keep out: `row` says which line each prediction belongs to.",
                 )
             yield kept + ours
-        texts = [text or "" for text in table.texts(name)]
+        given = [[text or "" for text in table.texts(name)] for name in names]
+        inputs: list[Any] = given[0] if len(given) == 1 else list(map(TextPair, *given))
         columns = [[cell or "" for cell in table.texts(name)] for name in kept]
-        probabilities = predictor.predict(texts)
-        best = probabilities.argmax(axis=1)
-        for place, row in enumerate(probabilities):
-            shares = [f"{share:.6f}" for share in row] if every else []
-            label = predictor.labels[best[place]]
-            yield [
-                *(cells[place] for cells in columns),
-                str(done + place + 1),
-                label,
-                f"{row.max():.6f}",
-                *shares,
-            ]
-        done += len(texts)
-        empty += sum(not text.strip() for text in texts)
+        for place, output in enumerate(predictor.predict(inputs)):
+            before = [cells[place] for cells in columns]
+            yield [*before, str(done + place + 1), *_answer(predictor, output, every=every)]
+        done += len(inputs)
+        empty += sum(not text.strip() for one in inputs for text in parts(one))
     if empty:
         print(f"headway: {empty:,} rows had no text; they were predicted as an empty text", file=sys.stderr)
+
+
+def _answer(predictor: "Calibrated", output: "np.ndarray", *, every: bool) -> list[str]:
+    """Return the cells of one answer: the number, or the label and its probability, and each label's."""
+    from headway.data.recognition import number_words
+
+    if not predictor.labels:
+        return [number_words(float(output))]
+    shares = [f"{share:.6f}" for share in output] if every else []
+    return [predictor.labels[output.argmax()], f"{output.max():.6f}", *shares]

@@ -4,14 +4,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from headway.core.errors import DataError, UsageError
 from headway.data.columns import Columns
-from headway.data.examples import Examples
-from headway.data.splits import duplicate_groups, same_text
+from headway.data.examples import Examples, Task
+from headway.data.inputs import TextPair, characters, duplicate_groups, parts, same_input, same_text
+from headway.data.recognition import as_number, read_numbers, recognise_task
 from headway.data.table import Table, counted, did_you_mean, listed, shorten
 
 EMPTY_TEXT = "empty text"
@@ -51,7 +53,7 @@ class _Rows:
 
     table: Table
     columns: Columns
-    texts: list[str]
+    inputs: list[Any]
     labels: list[str]
     index: npt.NDArray[np.int64]  # row in the table
     dropped: dict[str, list[int]]  # reason -> rows of the table
@@ -59,7 +61,7 @@ class _Rows:
 
     def keep(self, mask: npt.NDArray[np.bool_], reason: str) -> None:
         self.dropped[reason] = self.index[~mask].tolist()
-        self.texts = [text for text, kept in zip(self.texts, mask.tolist(), strict=True) if kept]
+        self.inputs = [one for one, kept in zip(self.inputs, mask.tolist(), strict=True) if kept]
         self.labels = [label for label, kept in zip(self.labels, mask.tolist(), strict=True) if kept]
         self.index = self.index[mask]
 
@@ -71,81 +73,124 @@ class _Rows:
 
 
 def check_examples(
-    table: Table, columns: Columns, *, drop_limit: float = 0.05, drop_rare: bool = False
+    table: Table,
+    columns: Columns,
+    *,
+    task: Task | None = None,
+    drop_limit: float = 0.05,
+    drop_rare: bool = False,
 ) -> Checked:
-    """Check a training table.
+    """Check a training table; ``task`` is recognised from the labels where it is not told.
 
     Rows without text or label are left out and counted. DataError is raised when they are more than
-    ``drop_limit`` (a share), when the labels look like numbers or identifiers, when a label has fewer than
-    two different texts (unless ``drop_rare`` leaves it out), when there is one label, or fewer than 20 rows.
+    ``drop_limit`` (a share), when the labels of classes look like identifiers, when a label has fewer than
+    two different texts (unless ``drop_rare`` leaves it out), when there is one label, when a label of numbers is none,
+    or on fewer than 20 rows.
     """
     rows = _usable(table, columns, drop_limit)
     _require_rows(rows)
-    _refuse_numbers(rows)
+    task = task or recognise_task(rows.labels)
+    if task == "numbers":
+        groups = duplicate_groups(rows.inputs)
+        targets = _numbers(rows)
+        _require_two(rows, len(np.unique(targets)))
+        rows.notes.append(
+            f"the labels are taken as numbers, from {targets.min():g} to {targets.max():g}; as classes: --task classes"
+        )
+        return _account(rows, task, (), targets, groups)
     _refuse_identifiers(rows)
     groups = _settle_rare(rows, drop_rare)
     _require_rows(rows)
-    if len(set(rows.labels)) < 2:
-        raise DataError(
-            f"all {len(rows.labels):,} rows have the label {shorten(rows.labels[0])!r}; two are needed",
-            where=f"{table.source}, column {columns.label!r}",
-            remedy="Add rows of another label, or choose another column with --label.",
-        )
+    _require_two(rows, len(set(rows.labels)))
     rows.notes += _label_notes(rows)
     names = tuple(sorted(set(rows.labels)))
-    return _account(rows, names, groups)
+    return _account(rows, task, names, _classes(rows, names), groups)
 
 
 def check_test(
-    table: Table, columns: Columns, names: tuple[str, ...], training: Examples, *, drop_limit: float = 0.05
+    table: Table, columns: Columns, training: Examples, *, drop_limit: float = 0.05
 ) -> CheckedTest:
-    """Check a test table against the labels and the texts of ``training``.
+    """Check a test table against the labels and the inputs of ``training``.
 
-    Training rows whose text stands in the test table too (up to case and white space) are to be left out:
-    ``training_kept`` holds the others. Raises DataError for a label that is not in ``names``, and where no
-    training row of a label would be left.
+    Training rows whose input stands in the test table too (up to case and white space) are to be left out:
+    ``training_kept`` holds the others. Raises DataError for a label that the training rows do not have, for one that is
+    no number where they are, and where no training row of a label would be left.
     """
-    for name, option in ((columns.text, "--text"), (columns.label, "--label")):
-        table.require(name, option)
-    rows = _usable(table, columns, drop_limit)
-    known = set(names)
-    for position, label in enumerate(rows.labels):
-        if label not in known:
-            raise DataError(
-                f"the label {shorten(label)!r} is not among the training labels{did_you_mean(label, names)}",
-                where=rows.where(position),
-                remedy=f"Correct it, or add training rows. Training has: {listed(names)}.",
-            )
-    if not rows.texts:
-        raise DataError("no test row is left", where=table.source)
-    kept = _kept_training(rows, names, training)
+    rows = _test_rows(table, columns, drop_limit)
+    targets = _numbers(rows) if training.task == "numbers" else _classes(rows, training.names)
+    kept = _kept_training(rows, training)
     removed = len(training) - len(kept)
     if removed:
         told = "is" if removed == 1 else "are"
         rows.notes.append(
             f"{counted(removed, 'training row')} whose text stands in the test table {told} left out"
         )
-    absent = sorted(known - set(rows.labels))
+    absent = sorted(set(training.names) - set(rows.labels))
     if absent:
         rows.notes.append(f"the test table has no row of {listed(tuple(absent), 5)}")
-    checked = _account(rows, names, duplicate_groups(rows.texts))
+    checked = _account(rows, training.task, training.names, targets, duplicate_groups(rows.inputs))
     return CheckedTest(**vars(checked), training_kept=kept, training_removed=removed)
 
 
-def _account(rows: _Rows, names: tuple[str, ...], groups: npt.NDArray[np.int64]) -> Checked:
+def check_scored(
+    table: Table, columns: Columns, task: Task, names: tuple[str, ...], *, drop_limit: float = 0.05
+) -> Checked:
+    """Check a table that a finished run is scored on: its labels must be among ``names``, or numbers where it gives
+    such. Raises DataError, UsageError.
+    """
+    rows = _test_rows(table, columns, drop_limit)
+    targets = _numbers(rows) if task == "numbers" else _classes(rows, names)
+    return _account(rows, task, names, targets, duplicate_groups(rows.inputs))
+
+
+def _test_rows(table: Table, columns: Columns, drop_limit: float) -> _Rows:
+    for name in columns.texts:
+        table.require(name, "--text")
+    table.require(columns.label, "--label")
+    rows = _usable(table, columns, drop_limit)
+    if not rows.inputs:
+        raise DataError("no test row is left", where=table.source)
+    return rows
+
+
+def _numbers(rows: _Rows) -> npt.NDArray[np.float64]:
+    """Return the labels as numbers; raises DataError on the first that is none."""
+    return read_numbers(rows.labels, [rows.where(place) for place in range(len(rows.labels))])
+
+
+def _classes(rows: _Rows, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return the labels as places among the names; raises DataError on the first that is none of them."""
     number = {name: position for position, name in enumerate(names)}
-    labels = np.fromiter((number[label] for label in rows.labels), np.int64, len(rows.labels))
+    for position, label in enumerate(rows.labels):
+        if label not in number:
+            raise DataError(
+                f"the label {shorten(label)!r} is not among the training labels{did_you_mean(label, names)}",
+                where=rows.where(position),
+                remedy=f"Correct it, or add training rows. Training has: {listed(names)}.",
+            )
+    return np.fromiter((number[label] for label in rows.labels), np.int64, len(rows.labels))
+
+
+def _account(
+    rows: _Rows,
+    task: Task,
+    names: tuple[str, ...],
+    targets: npt.NDArray[Any],
+    groups: npt.NDArray[np.int64],
+) -> Checked:
     examples = Examples(
-        inputs=tuple(rows.texts),
-        targets=labels,
+        inputs=tuple(rows.inputs),
+        targets=targets,
         names=names,
         groups=groups,
         lines=rows.table.lines[rows.index],
         source=rows.table.source,
         unit=rows.table.unit,
+        task=task,
     )
-    pairs, first = np.unique(np.stack([groups, labels], axis=1), axis=0, return_index=True)
-    duplicates = len(labels) - len(first)
+    answers = np.unique(targets, return_inverse=True)[1]
+    pairs, first = np.unique(np.stack([groups, answers], axis=1), axis=0, return_index=True)
+    duplicates = len(targets) - len(first)
     contested = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
     conflicting = np.flatnonzero(np.isin(groups, contested))
     notes = [*rows.table.notes, *rows.notes, *_text_notes(rows, duplicates, conflicting)]
@@ -168,11 +213,13 @@ def _usable(table: Table, columns: Columns, drop_limit: float) -> _Rows:
     """Take the rows that have a text and a label; raises DataError when too many have not."""
     if not 0 <= drop_limit <= 1:
         raise UsageError(f"must be a share from 0 to 1, not {drop_limit}", where="--drop-limit")
-    texts = [text or "" for text in table.texts(columns.text)]
+    given = [[text or "" for text in table.texts(name)] for name in columns.texts]
+    inputs: list[Any] = given[0] if len(given) == 1 else list(map(TextPair, *given))
     raw = [label or "" for label in table.texts(columns.label)]
     labels = [label.strip() for label in raw]
-    rows = _Rows(table, columns, texts, labels, np.arange(len(table), dtype=np.int64), {}, [])
-    rows.keep(np.fromiter((bool(text.strip(_INVISIBLE)) for text in texts), np.bool_, len(texts)), EMPTY_TEXT)
+    rows = _Rows(table, columns, inputs, labels, np.arange(len(table), dtype=np.int64), {}, [])
+    whole = (all(text.strip(_INVISIBLE) for text in parts(one)) for one in inputs)
+    rows.keep(np.fromiter(whole, np.bool_, len(inputs)), EMPTY_TEXT)
     rows.keep(np.fromiter(map(bool, rows.labels), np.bool_, len(rows.labels)), MISSING_LABEL)
     spaced = sum(label != bare for label, bare in zip(raw, labels, strict=True) if bare)
     if spaced:
@@ -201,7 +248,7 @@ def _refuse_dropped(rows: _Rows, drop_limit: float) -> None:
     )
     raise DataError(
         f"{lost:,} of {len(table):,} rows ({lost / len(table):.1%}) cannot be used: {told}",
-        where=f"{table.source}, columns {rows.columns.text!r} and {rows.columns.label!r}",
+        where=f"{table.source}, columns {' and '.join(map(repr, (*rows.columns.texts, rows.columns.label)))}",
         remedy=f"Fill or remove them, or allow more to be left out with --drop-limit (now {100 * drop_limit:g} %).",
     )
 
@@ -217,36 +264,24 @@ def _lines(table: Table, found: list[int]) -> str:
 
 
 def _require_rows(rows: _Rows) -> None:
-    if len(rows.texts) < LEAST_ROWS:
+    if len(rows.inputs) < LEAST_ROWS:
         raise DataError(
-            f"{counted(len(rows.texts), 'usable row')}; at least {LEAST_ROWS} are needed",
+            f"{counted(len(rows.inputs), 'usable row')}; at least {LEAST_ROWS} are needed",
             where=rows.table.source,
             remedy="Label more texts; some hundreds are better.",
         )
 
 
+def _require_two(rows: _Rows, different: int) -> None:
+    if different < 2:
+        raise DataError(
+            f"all {len(rows.labels):,} rows have the label {shorten(rows.labels[0])!r}; two are needed",
+            where=f"{rows.table.source}, column {rows.columns.label!r}",
+            remedy="Add rows of another label, or choose another column with --label.",
+        )
+
+
 # Labels that are none
-
-
-def _refuse_numbers(rows: _Rows) -> None:
-    """Refuse a label column that holds measurements: many decimals, or many integers that are no codes."""
-    distinct = Counter(rows.labels)
-    if len(distinct) <= 20:
-        return
-    try:
-        values = [float(label) for label in distinct]
-    except ValueError:
-        return
-    whole = all(value.is_integer() for value in values)
-    codes = whole and max(values) - min(values) + 1 == len(values)  # 0 .. C-1 without a gap
-    if whole and (codes or float(np.median(list(distinct.values()))) >= 3):
-        return
-    raise DataError(
-        f"the label looks like a number: {len(distinct):,} different values"
-        f" from {min(values):g} to {max(values):g}",
-        where=f"{rows.table.source}, column {rows.columns.label!r}",
-        remedy="headway fit learns classes: put the numbers into bins, or choose another column (--label).",
-    )
 
 
 def _refuse_identifiers(rows: _Rows) -> None:
@@ -254,7 +289,14 @@ def _refuse_identifiers(rows: _Rows) -> None:
     if len(distinct) < 0.8 * len(rows.labels):
         return
     mean = sum(map(len, distinct)) / len(distinct)
-    kind = "a text" if mean > 40 else "an identifier"
+    numeric = sum(as_number(label) is not None for label in distinct) > 0.8 * len(distinct)
+    kind = (
+        "a text"
+        if mean > 40
+        else "an identifier, or a number (--task numbers)"
+        if numeric
+        else "an identifier"
+    )
     swapped = " (or did you swap --text and --label?)" if mean > 40 else ""
     raise DataError(
         f"the label looks like {kind}: {len(distinct):,} different values in {len(rows.labels):,} rows,"
@@ -266,7 +308,7 @@ def _refuse_identifiers(rows: _Rows) -> None:
 
 def _settle_rare(rows: _Rows, drop_rare: bool) -> npt.NDArray[np.int64]:
     """Refuse, or leave out, labels that fewer than two different texts have; return the duplicate groups."""
-    groups = duplicate_groups(rows.texts)
+    groups = duplicate_groups(rows.inputs)
     texts_of: dict[str, set[int]] = {}
     for label, group in zip(rows.labels, groups.tolist(), strict=True):
         texts_of.setdefault(label, set()).add(group)
@@ -329,21 +371,25 @@ def _text_notes(rows: _Rows, duplicates: int, conflicting: npt.NDArray[np.int64]
         found = rows.index[conflicting].tolist()
         where = _lines(rows.table, found)
         yield f"{len(found):,} rows have a text that stands under more than one label ({where})"
-    lengths = [len(text) for text in rows.texts]
+    lengths = [characters(one) for one in rows.inputs]
     longest = max(range(len(lengths)), key=lengths.__getitem__)
     if lengths[longest] > _LONG_TEXT:
         line = rows.table.lines[rows.index[longest]]
         yield f"the longest text has {lengths[longest]:,} characters ({rows.table.unit} {line})"
 
 
-def _kept_training(rows: _Rows, names: tuple[str, ...], training: Examples) -> npt.NDArray[np.int64]:
-    tested = set(map(same_text, rows.texts))
-    kept = np.fromiter((same_text(text) not in tested for text in training.inputs), np.bool_, len(training))
-    left = np.bincount(training.targets[kept], minlength=len(names))
-    if not left.all():
-        name = names[int(np.argmin(left))]
+def _kept_training(rows: _Rows, training: Examples) -> npt.NDArray[np.int64]:
+    tested = set(map(same_input, rows.inputs))
+    kept = np.fromiter((same_input(one) not in tested for one in training.inputs), np.bool_, len(training))
+    if training.task == "numbers":
+        gone = "" if kept.any() else "every training text"
+    else:
+        left = np.bincount(training.targets[kept], minlength=len(training.names))
+        name = training.names[int(np.argmin(left))]
+        gone = "" if left.all() else f"every training text of the label {shorten(name)!r}"
+    if gone:
         raise DataError(
-            f"every training text of the label {shorten(name)!r} stands in the test table too",
+            f"{gone} stands in the test table too",
             where=rows.table.source,
             remedy="Give a test table of other texts, or leave --test out: rows are then held out for you.",
         )

@@ -1,5 +1,8 @@
-"""Which column holds the texts and which the labels: as told, by name, or by content, and said aloud."""
+"""Which column holds the texts, or which two hold pairs of them, and which the labels: as told, by name, or by content,
+and said aloud.
+"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -26,33 +29,37 @@ _PAIRS = (
     ("query", "document"),
     ("query", "passage"),
     ("text1", "text2"),
+    ("text_1", "text_2"),
     ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
+    ("question_1", "question_2"),
 )
 _SAMPLE = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The text and label columns, and why these, in a sentence to say aloud."""
+    """The column of texts, or the two of text pairs, and the label's, and why these, in a sentence to say aloud."""
 
-    text: str
+    texts: tuple[str, ...]
     label: str
     why: str
 
 
-def choose_columns(table: Table, text: str | None = None, label: str | None = None) -> Columns:
-    """Choose the text and the label column.
+def choose_columns(
+    table: Table, text: str | Sequence[str] | None = None, label: str | None = None
+) -> Columns:
+    """Choose the text column, or two where the names are a well-known pair or ``text`` holds two, and the label's.
 
-    Raises UsageError for a name that is no column, the same column for both, a table of text pairs, or
-    columns that cannot be told apart (showing a sample of each).
+    Raises UsageError for a name that is no column, a column that is wanted twice, or columns that cannot be told apart
+    (showing a sample of each).
     """
-    if text is not None:
-        table.require(text, "--text")
+    texts = told_texts(table, text)
     if label is not None:
         table.require(label, "--label")
-    if text is not None and text == label:
+    if label in texts:
         raise UsageError(
-            f"column {text!r} cannot be both the text and the label",
+            f"column {label!r} cannot be both the text and the label",
             where="--text, --label",
             remedy=f"The columns are: {listed(table.names)}.",
         )
@@ -64,46 +71,81 @@ def choose_columns(table: Table, text: str | None = None, label: str | None = No
         )
     text_why = label_why = "as told"
     if label is None:
-        label, label_why = _find_label(table, text)
-    if text is None:
-        text, text_why = _find_text(table, label)
+        label, label_why = _find_label(table, texts or _named_pair(table, None))
+    if not texts:
+        texts, text_why = _find_texts(table, label)
     if "content" in label_why + text_why:
-        _refuse_headless(table, text, label)
-    return Columns(text=text, label=label, why=_why(text, text_why, label, label_why))
+        _refuse_headless(table, texts[0], label)
+    return Columns(texts=texts, label=label, why=_why(texts, text_why, label, label_why))
 
 
-def choose_text(table: Table, text: str | None = None, known: str | None = None) -> str:
-    """Choose the text column to predict from: as told, else the name known from training, else the only one.
+def told_texts(table: Table, text: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns that ``--text`` names, one or two; none where it was not given. Raises UsageError."""
+    texts = () if text is None else (text,) if isinstance(text, str) else tuple(text)
+    for name in texts:
+        table.require(name, "--text")
+    if len(texts) > 2 or len(set(texts)) < len(texts):
+        raise UsageError(
+            f"one column of texts, or the two of text pairs; found {listed(texts)}", where="--text"
+        )
+    return texts
 
-    Raises UsageError when there is none.
+
+def choose_texts(
+    table: Table, text: str | Sequence[str] | None = None, known: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Choose the columns to predict from: as told, else the names known from training, else a single text's by name.
+
+    As many as ``known`` are. Raises UsageError when there are none.
     """
-    if text is not None:
-        return table.require(text, "--text")
+    texts = told_texts(table, text)
+    if known and texts and len(texts) != len(known):
+        wanted = "pairs of texts: two columns" if len(known) == 2 else "one text: one column"
+        raise UsageError(f"the run was trained on {wanted}; found {listed(texts)}", where="--text")
+    if texts:
+        return texts
+    if len(known) < 2:
+        return (_choose_text(table, known[0] if known else None),)
+    if all(name in table.columns for name in known):
+        return known
+    found = _named_pair(table, None)
+    if found:
+        return found
+    raise UsageError(
+        f"has no columns {listed(known)}, as in training",
+        where=table.source,
+        remedy=_show(table, f"Pass --text COLUMN twice: for {known[0]!r} and for {known[1]!r}."),
+    )
+
+
+def _choose_text(table: Table, known: str | None) -> str:
+    """Return the name known from training, else the only column, else the only one that bears a text's name."""
     if known is not None and known in table.columns:
         return known
     if len(table.names) == 1:
         return table.names[0]
-    named = _by_name(table, _TEXT_NAMES, None)
+    named = _by_name(table, _TEXT_NAMES, ())
     if len(named) == 1:
         return named[0]
     expected = f"no column {known!r}, as in training" if known else "no column that is surely the text"
     raise UsageError(f"has {expected}", where=table.source, remedy=_show(table, "Pass --text COLUMN."))
 
 
-def _why(text: str, text_why: str, label: str, label_why: str) -> str:
+def _why(texts: tuple[str, ...], text_why: str, label: str, label_why: str) -> str:
+    shown = f"text: {texts[0]!r}" if len(texts) == 1 else f"pairs of texts: {texts[0]!r} and {texts[1]!r}"
     if text_why == label_why:
-        return f"text: {text!r}, label: {label!r} ({text_why})"
-    return f"text: {text!r} ({text_why}), label: {label!r} ({label_why})"
+        return f"{shown}, label: {label!r} ({text_why})"
+    return f"{shown} ({text_why}), label: {label!r} ({label_why})"
 
 
-def _find_label(table: Table, text: str | None) -> tuple[str, str]:
-    named = _by_name(table, _LABEL_NAMES, text)
-    suffixed = [name for name in table.names if _plain(name).endswith("_label") and name != text]
+def _find_label(table: Table, texts: tuple[str, ...]) -> tuple[str, str]:
+    named = _by_name(table, _LABEL_NAMES, texts)
+    suffixed = [name for name in table.names if _plain(name).endswith("_label") and name not in texts]
     if not named or _plain(named[0]) == "coarse_label":
         named = suffixed or named
         named.sort(key=lambda name: len(_distinct(table, name)))
     if not named:
-        return _label_by_content(table, text)
+        return _label_by_content(table, texts)
     others = [name for name in named[1:] if _could_be_label(table, name)]
     if not others:
         return named[0], "by name"
@@ -112,27 +154,31 @@ def _find_label(table: Table, text: str | None) -> tuple[str, str]:
     return named[0], f"by name, {counts[named[0]]:,} classes; {rest}"
 
 
-def _find_text(table: Table, label: str) -> tuple[str, str]:
-    plain = {_plain(name): name for name in table.names if name != label}
-    for first, second in _PAIRS:
-        if first in plain and second in plain:
-            raise UsageError(
-                f"looks like pairs of texts ({plain[first]!r}, {plain[second]!r}); a row must hold one",
-                where=table.source,
-                remedy=f"To learn from one of them, pass --text {plain[first]} or --text {plain[second]}.",
-            )
-    named = _by_name(table, _TEXT_NAMES, label)
+def _find_texts(table: Table, label: str) -> tuple[tuple[str, ...], str]:
+    pair = _named_pair(table, label)
+    if pair:
+        return pair, f"by name; to learn from one of them: --text {pair[0]}"
+    named = _by_name(table, _TEXT_NAMES, (label,))
     if not named:
-        return _text_by_content(table, label)
+        text, why = _text_by_content(table, label)
+        return (text,), why
     others = [name for name in named[1:] if _mean_length(table, name) > 20]
     if not others:
-        return named[0], "by name"
-    return named[0], f"by name; there is also {listed(tuple(others))}: --text {others[0]}"
+        return (named[0],), "by name"
+    return (named[0],), f"by name; there is also {listed(tuple(others))}: --text {others[0]}"
 
 
-def _by_name(table: Table, names: list[str], taken: str | None) -> list[str]:
+def _named_pair(table: Table, label: str | None) -> tuple[str, ...]:
+    """Return the two columns that bear a well-known pair of names; none where there are no such ones."""
+    plain = {_plain(name): name for name in reversed(table.names) if name != label}
+    return next(
+        ((plain[first], plain[second]) for first, second in _PAIRS if {first, second} <= set(plain)), ()
+    )
+
+
+def _by_name(table: Table, names: list[str], taken: tuple[str, ...]) -> list[str]:
     """Return the columns that bear one of the well-known names, best first."""
-    plain = {_plain(name): name for name in reversed(table.names) if name != taken}
+    plain = {_plain(name): name for name in reversed(table.names) if name not in taken}
     return [plain[name] for name in names if name in plain]
 
 
@@ -141,11 +187,11 @@ def _plain(name: str) -> str:
     return "".join("_" if character in "-. " else character for character in lower)
 
 
-def _label_by_content(table: Table, text: str | None) -> tuple[str, str]:
+def _label_by_content(table: Table, texts: tuple[str, ...]) -> tuple[str, str]:
     """The one column of few, short, repeated values."""
-    if text is None:
-        text = _text_by_content(table, None)[0] if not _by_name(table, _TEXT_NAMES, None) else None
-    found = [name for name in table.names if name != text and _could_be_label(table, name)]
+    if not texts and not _by_name(table, _TEXT_NAMES, ()):
+        texts = (_text_by_content(table, None)[0],)
+    found = [name for name in table.names if name not in texts and _could_be_label(table, name)]
     if len(found) == 1:
         return found[0], "by content"
     problem = (

@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from headway.data.splits import duplicate_groups
+from headway.data.inputs import duplicate_groups
 
-Task = Literal["classes"]  # what is learned: which one of some classes a row is of
+Task = Literal["classes", "numbers"]  # what is learned: which one of some classes a row is of, or a number
+TASKS: tuple[Task, ...] = get_args(Task)
+_STRATA = 10  # of numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """B inputs, all of one kind (texts, or what else the rungs of the run read), and what each is to be answered with.
+    """B inputs, all of one kind (texts, pairs of texts), and what each is to be answered with.
 
-    Of classes, ``targets`` [B] index ``names``, which are sorted as strings. Inputs that count as the same share a
-    number in ``groups`` [B], and are never on both sides of a split.
+    Of classes, ``targets`` [B] index ``names``, which are sorted as strings; of numbers, they are those, in float64,
+    and there are no names. Inputs that count as the same share a number in ``groups`` [B], and are never on both sides
+    of a split.
     """
 
     inputs: tuple[Any, ...]
@@ -52,8 +55,11 @@ class Examples:
 
     @property
     def strata(self) -> npt.NDArray[np.int64]:
-        """What a split spreads evenly over its parts, [B]: the class."""
-        return self.targets
+        """What a split spreads evenly over its parts, [B]: the class, or the tenth of the rows that a number is in."""
+        if self.task == "classes":
+            return self.targets
+        cuts = np.quantile(self.targets, np.arange(1, _STRATA) / _STRATA)
+        return np.searchsorted(np.unique(cuts), self.targets, side="right").astype(np.int64)
 
     def take(self, index: npt.ArrayLike) -> Self:
         """Return the rows at ``index`` (integers, in that order), with the same names."""

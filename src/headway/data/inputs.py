@@ -1,12 +1,60 @@
-"""What is asked of an input, whatever it is: its length and how it is shown. A row's input is a text."""
+"""What a row's input can be, and what is asked of it whatever it is: a text, or a pair of texts."""
 
-from collections.abc import Iterable
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class TextPair(NamedTuple):
+    """Two texts that are read together: premise and hypothesis, question and sentence."""
+
+    first: str
+    second: str
+
+
+def are_pairs(inputs: Sequence[Any]) -> bool:
+    """Return whether these inputs are pairs of texts; all inputs of a run are of one kind."""
+    return bool(inputs) and isinstance(inputs[0], TextPair)
+
+
+def parts(one: Any) -> tuple[str, ...]:
+    """Return the texts of an input."""
+    return (one,) if isinstance(one, str) else tuple(one)
+
+
+def texts_of(inputs: Iterable[Any]) -> list[str]:
+    """Return the texts of all inputs, one after the other."""
+    return [text for one in inputs for text in parts(one)]
+
+
+def same_text(text: str) -> str:
+    """Return the form in which two texts are compared to be the same."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(text.lower().split())
+
+
+def same_input(one: Any) -> Any:
+    """Return the form in which two inputs are compared to be the same; the order of a pair does not count."""
+    return same_text(one) if isinstance(one, str) else tuple(sorted(map(same_text, one)))
+
+
+def duplicate_groups(inputs: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Return each input's group, numbered as they come: texts equal up to Unicode form (NFKC), case and white space
+    share one.
+    """
+    numbers: dict[Any, int] = {}
+    return np.fromiter(
+        (numbers.setdefault(same_input(one), len(numbers)) for one in inputs), np.int64, len(inputs)
+    )
 
 
 def characters(one: Any) -> int:
     """Return how many characters an input has."""
-    return len(one)
+    return sum(map(len, parts(one)))
 
 
 def mean_characters(inputs: Iterable[Any]) -> float:
@@ -16,5 +64,5 @@ def mean_characters(inputs: Iterable[Any]) -> float:
 
 
 def shown(one: Any) -> str:
-    """Return an input as a report shows it."""
-    return str(one)
+    """Return an input as a report shows it: the texts of a pair with a bar between them."""
+    return " ‖ ".join(parts(one))

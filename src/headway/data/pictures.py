@@ -179,7 +179,7 @@ def _from_table(table: Table, folder: Path, path: str | None, label: str | None)
     rows: list[tuple[str, str, bool]] = []
     faults: list[PictureError] = []
     for place, (name, value) in enumerate(
-        zip(table.texts(columns.text), table.texts(columns.label), strict=True)
+        zip(table.texts(columns.texts[0]), table.texts(columns.label), strict=True)
     ):
         if not name or not value or not value.strip():
             line = f"{table.unit} {table.lines[place]}"
@@ -215,7 +215,9 @@ def _columns(table: Table, path: str | None, label: str | None) -> Columns:
             where=table.source,
             remedy="Name the two columns path and label.",
         )
-    return Columns(text=path, label=label, why=f"the pictures are named in {path!r}, the labels in {label!r}")
+    return Columns(
+        texts=(path,), label=label, why=f"the pictures are named in {path!r}, the labels in {label!r}"
+    )
 
 
 def _set(

@@ -1,29 +1,11 @@
 """Splits: stratified, leak-free (equal texts never straddle), and pure functions of their arguments."""
 
-import unicodedata
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from headway.core.seeding import generator
 
 Index = npt.NDArray[np.int64]
-
-
-def duplicate_groups(texts: Sequence[str]) -> Index:
-    """Return each text's group: texts equal up to Unicode form (NFKC), case and white space share one."""
-    numbers: dict[str, int] = {}
-    return np.fromiter(
-        (numbers.setdefault(same_text(text), len(numbers)) for text in texts), np.int64, len(texts)
-    )
-
-
-def same_text(text: str) -> str:
-    """Return the form in which two texts are compared to be the same."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(text.lower().split())
 
 
 def deal(labels: Index, groups: Index, seed: int, k: int) -> Index:

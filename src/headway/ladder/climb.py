@@ -21,7 +21,7 @@ from headway.ladder.measured import Measured
 from headway.ladder.plan import Plan
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import TEACHERS, Rung
-from headway.ladder.wording import METRIC_TITLES, percent
+from headway.ladder.wording import METRIC_TITLES, figure
 
 LATENCY_ROWS = 100
 LATENCY_SECONDS = 3.0
@@ -200,7 +200,5 @@ def _line(step: Step, rows: Rows, metric: str) -> str:
     judge = judge_of(rows.examples)
     true, said = rows.examples.targets[rows.held_out], judge.said(step.measured.outputs)
     score = metric_named(judge, metric).value(true, said)
-    figures = (
-        f"{METRIC_TITLES[metric]} {percent(score)}, trained in {human_seconds(step.measured.train_seconds)}"
-    )
-    return f"{title}: {figures}"
+    trained = human_seconds(step.measured.train_seconds)
+    return f"{title}: {METRIC_TITLES[metric]} {figure(score, metric)}, trained in {trained}"

@@ -19,6 +19,7 @@ from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.batches import OnDemand, epoch_order, length_batches
 from headway.data.examples import Examples
+from headway.data.inputs import are_pairs, texts_of
 from headway.data.splits import deal
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
@@ -54,13 +55,16 @@ class FrozenTraining:
 
     def estimate(self, work: Workload) -> Estimate:
         """Time the encoder on a sample of the texts; the head's part goes by rows, features and classes."""
-        texts = _sample(work.inputs)
+        texts = texts_of(_sample(work.inputs))
         self.encoder.layer_means(texts[:8], self.config.depths)
         started = time.perf_counter()
         self.encoder.layer_means(texts, self.config.depths)
-        embedding = (time.perf_counter() - started) / len(texts) * len(work.inputs)
+        sampled = min(SAMPLE, len(work.inputs))
+        embedding = (time.perf_counter() - started) / sampled * len(work.inputs)
         features = self.config.depths * self.encoder.backbone.num_features
-        head = 2e-8 * sum(work.training_rows) * features * work.classes
+        if are_pairs(work.inputs):
+            features = 4 * features + self.config.depths
+        head = sum(work.training_rows) * features * (2e-8 * work.classes or 1e-10 * features)
         return Estimate(embedding + head, memory=500_000_000 + 16 * features * len(work.inputs))
 
     def fit(
@@ -71,9 +75,9 @@ class FrozenTraining:
             self.embed, self._kept = remembering(self.encoder, scratch.rung / "features"), scratch.rung
         progress.begin("features", len(examples), "texts")
         for start in range(0, len(examples), 256):
-            texts = examples.inputs[start : start + 256]
-            self.embed(texts, self.config.depths)
-            progress.advance(len(texts))
+            inputs = examples.inputs[start : start + 256]
+            self.embed(texts_of(inputs), self.config.depths)
+            progress.advance(len(inputs))
         return FrozenClassifier.fit(
             examples.names, examples.inputs, examples.targets, self.encoder, self.config, self.embed
         )

@@ -1,19 +1,20 @@
 """From the user's files to the rows of a run, and everything that is to be said about them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headway.bundle.record import DataFacts, LabelFacts
+from headway.bundle.record import DataFacts, LabelFacts, NumberFacts
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
 from headway.data.checks import Checked, check_examples, check_test
-from headway.data.columns import Columns, choose_columns, choose_text
+from headway.data.columns import Columns, choose_columns, choose_texts
 from headway.data.corpus import read_corpus
-from headway.data.examples import Examples
+from headway.data.examples import Examples, Task
 from headway.data.inputs import characters
 from headway.data.readers import read_table
 from headway.data.splits import stratified_sample
@@ -27,8 +28,9 @@ class Intake:
 
     data: Any  # a path or a data frame
     test: Any | None = None
-    text: str | None = None
+    text: str | Sequence[str] | None = None
     label: str | None = None
+    task: Task | None = None
     drop_limit: float = 0.05  # share of the rows that may have no text or label
     drop_rare: bool = False
     max_rows: int = 100_000
@@ -40,7 +42,9 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
     table = read_table(intake.data)
     columns = choose_columns(table, intake.text, intake.label)
     progress.say(f"{table.source}: {len(table):,} rows; {columns.why}")
-    checked = check_examples(table, columns, drop_limit=intake.drop_limit, drop_rare=intake.drop_rare)
+    checked = check_examples(
+        table, columns, task=intake.task, drop_limit=intake.drop_limit, drop_rare=intake.drop_rare
+    )
     notes = list(checked.notes)
     dropped = Counter(checked.dropped)
     test_source = None
@@ -50,9 +54,7 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
     else:
         test_table = read_table(intake.test)
         test_source = test_table.source
-        tested = check_test(
-            test_table, columns, checked.examples.names, checked.examples, drop_limit=intake.drop_limit
-        )
+        tested = check_test(test_table, columns, checked.examples, drop_limit=intake.drop_limit)
         notes += [f"{test_source}: {note}" for note in tested.notes]
         dropped["also in the test file"] += tested.training_removed
         dropped.update({f"{reason} in the test file": count for reason, count in tested.dropped.items()})
@@ -73,7 +75,7 @@ def read_unlabelled(path: Path, known: str) -> list[str]:
         texts: list[str | None] = [line for document in read_corpus(path).documents for line in document]
     else:
         table = read_table(path)
-        texts = table.texts(choose_text(table, known=known))
+        texts = table.texts(choose_texts(table, known=(known,))[0])
     return [text for text in texts if text and text.strip()]
 
 
@@ -100,22 +102,22 @@ def _facts(
 ) -> DataFacts:
     examples = rows.examples
     lengths = np.array([characters(one) for one in examples.inputs])
-    counts = np.bincount(examples.targets, minlength=len(examples.names))
     is_file = isinstance(intake.data, str | Path)
     return DataFacts(
         source=table.source,
         sha256=sha256_file(Path(intake.data)) if is_file else None,
         test_source=test_source,
-        text_column=columns.text,
+        task=examples.task,
+        text_column=columns.texts[0],
+        second_text_column=columns.texts[1] if len(columns.texts) > 1 else None,
         label_column=columns.label,
         rows_read=len(table),
         rows_used=len(examples),
         dropped=dict(dropped),
         duplicate_rows=checked.duplicate_rows,
         conflicting_rows=checked.conflicting_rows,
-        labels=tuple(
-            LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
-        ),
+        labels=_label_facts(examples),
+        numbers=_number_facts(examples),
         characters_median=int(np.median(lengths)),
         characters_p95=int(np.quantile(lengths, 0.95)),
         characters_max=int(lengths.max()),
@@ -123,4 +125,27 @@ def _facts(
         training_rows=len(rows.parts[0].train),
         held_out_rows=len(rows.held_out),
         notes=tuple(notes),
+    )
+
+
+def _label_facts(examples: Examples) -> tuple[LabelFacts, ...]:
+    """Return each class's rows; nothing of numbers."""
+    if examples.task != "classes":
+        return ()
+    counts = np.bincount(examples.targets, minlength=len(examples.names))
+    return tuple(
+        LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
+    )
+
+
+def _number_facts(examples: Examples) -> NumberFacts | None:
+    """Return how the numbers lie; None of classes."""
+    if examples.task != "numbers":
+        return None
+    numbers = examples.targets
+    return NumberFacts(
+        lowest=float(numbers.min()),
+        highest=float(numbers.max()),
+        mean=float(numbers.mean()),
+        deviation=float(numbers.std()),
     )

@@ -11,10 +11,12 @@ from headway.bundle.record import ClassScore, ErrorExample
 from headway.core.errors import UsageError
 from headway.data.examples import Examples
 from headway.data.inputs import shown
+from headway.data.recognition import number_words
 from headway.ladder.wording import METRIC_TITLES
+from headway.metrics import correlation
 from headway.metrics.calibration import expected_calibration_error, fit_temperature, tempered
 from headway.metrics.classification import METRICS, confusion, per_class
-from headway.metrics.metric import Metric, OfClasses
+from headway.metrics.metric import Metric, OfClasses, OfRows
 
 IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
 WORST_ERRORS = 50
@@ -30,6 +32,7 @@ class Details:
     classes: tuple[ClassScore, ...] = ()
     errors: tuple[ErrorExample, ...] = ()
     calibration_error: float | None = None
+    mean_error: float | None = None
 
 
 class Judge(Protocol):
@@ -63,7 +66,7 @@ class Judge(Protocol):
 
 def judge_of(examples: Examples) -> Judge:
     """Return the judge of the examples' task."""
-    return ClassJudge(examples.names)
+    return NumberJudge() if examples.task == "numbers" else ClassJudge(examples.names)
 
 
 def metric_named(judge: Judge, name: str) -> Metric:
@@ -178,3 +181,57 @@ class ClassJudge:
 def _calibrated(outputs: Outputs, temperature: float | None) -> np.ndarray:
     assert temperature is not None
     return tempered(log_probabilities(outputs), temperature)
+
+
+@dataclass(frozen=True)
+class NumberJudge:
+    """Of numbers: outputs are the answers themselves, [B]."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Pearson's and Spearman's correlation."""
+        return (
+            OfRows("pearson", correlation.moments, correlation.from_moments),
+            OfRows("spearman", correlation.rank_moments, correlation.from_moments),
+        )
+
+    def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
+        """Return what the user asked for, else Pearson's correlation."""
+        if asked is not None:
+            return asked_metric(self, asked)
+        return "pearson", "Pearson's correlation decides, because the labels are numbers"
+
+    def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
+        """Return None: no output is a probability."""
+        return None
+
+    def said(self, outputs: Outputs) -> np.ndarray:
+        """Return the outputs."""
+        return outputs
+
+    def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
+        """Return the largest errors and the mean absolute one."""
+        off = np.abs(outputs - held_out.targets)
+        worst = np.argsort(-off, kind="stable")[:WORST_ERRORS]
+        errors = tuple(
+            ErrorExample(
+                line=int(held_out.lines[row]),
+                text=shown(held_out.inputs[row]),
+                label=self.target_cell(held_out.targets[row]),
+                predicted=self.target_cell(outputs[row]),
+            )
+            for row in worst
+        )
+        return Details(errors=errors, mean_error=float(off.mean()))
+
+    def target_cell(self, target: Any) -> str:
+        """Return the number in six digits."""
+        return number_words(target)
+
+    def header(self, rung: str) -> list[str]:
+        """Return one column."""
+        return [rung]
+
+    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+        """Return the numbers in six digits."""
+        return [[number_words(number)] for number in outputs]

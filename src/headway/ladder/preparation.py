@@ -16,17 +16,17 @@ from headway.core.files import sha256_file
 from headway.core.progress import Progress
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
-from headway.data.splits import same_text
+from headway.data.examples import TASKS, Task
+from headway.data.inputs import are_pairs, same_text
 from headway.ladder.intake import Intake, read_unlabelled, take_in
 from headway.ladder.judges import judge_of
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import USUAL, Rung, text_rungs
+from headway.ladder.wording import METRIC_TITLES
 from headway.training.settings import TrainingSettings
 from headway.weights import catalog
 from headway.weights.cache import cache_folder
-
-METRIC_NAMES = {"accuracy": "accuracy", "macro-f1": "macro_f1", "macro_f1": "macro_f1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Options:
 
     data: Any  # a path or a data frame
     test: Any | None
-    text: str | None
+    text: str | tuple[str, ...] | None
     label: str | None
     model: str
     student: str | int | None
@@ -51,21 +51,26 @@ class Options:
     max_rows: int
     drop_limit: float
     drop_rare: bool
+    task: Task | None = None
 
     def check(self) -> None:
         """Raise UsageError on what is wrong whatever the data are."""
         if self.tolerance < 0:
             raise UsageError(f"must be 0 or more points, not {self.tolerance}", where="--tolerance")
-        if self.metric is not None and self.metric.lower() not in METRIC_NAMES:
+        if self.metric is not None and _plain(self.metric) not in METRIC_TITLES:
+            names = ", ".join(name.replace("_", "-") for name in METRIC_TITLES)
+            raise UsageError(f"unknown metric {self.metric!r}", where="--metric", remedy=f"Known: {names}.")
+        if self.task is not None and self.task not in TASKS:
             raise UsageError(
-                f"unknown metric {self.metric!r}", where="--metric", remedy="Known: accuracy, macro-f1."
+                f"unknown task {self.task!r}", where="--task", remedy=f"Known: {', '.join(TASKS)}."
             )
         if self.device is not None:
             machine.choose_device(self.device)
         if self.recipe:
             TrainingSettings.from_dict({"epochs": 1, "learning_rate": 1.0, **self.recipe})
         parse_seconds(self.budget)
-        choose_rungs(self.rungs, [rung.name for rung in self._ladder(())])
+        known = [*self._ladder((), "classes", pairs=False), *self._ladder((), "numbers", pairs=False)]
+        choose_rungs(self.rungs, list(dict.fromkeys(rung.name for rung in known)))
 
     def stored(self) -> dict[str, Any]:
         """Return plain values for the plan: files by their whole paths, data frames as None."""
@@ -110,6 +115,7 @@ class Options:
             test=self.test,
             text=self.text,
             label=self.label,
+            task=self.task,
             drop_limit=self.drop_limit / 100,
             drop_rare=self.drop_rare,
             max_rows=self.max_rows,
@@ -118,10 +124,11 @@ class Options:
         hashes = self.hashes()
         rows, facts = take_in(intake, progress)
         unlabelled = self._unlabelled(rows, facts, progress)
-        ladder = self._ladder(unlabelled)
+        examples = rows.examples
+        ladder = self._ladder(unlabelled, examples.task, pairs=are_pairs(examples.inputs))
         asked = choose_rungs(self.rungs, [rung.name for rung in ladder])
-        metric, why = judge_of(rows.examples).choose(
-            rows.examples, None if self.metric is None else METRIC_NAMES[self.metric.lower()]
+        metric, why = judge_of(examples).choose(
+            examples, None if self.metric is None else _plain(self.metric)
         )
         progress.say(f"  {why}")
         plan = Plan(
@@ -141,9 +148,15 @@ class Options:
         chosen = [rung for rung in ladder if rung.name in (asked or USUAL)]
         return Prepared(rows, facts, chosen, plan)
 
-    def _ladder(self, unlabelled: Sequence[str]) -> list[Rung]:
+    def _ladder(self, unlabelled: Sequence[str], task: Task, *, pairs: bool) -> list[Rung]:
         return text_rungs(
-            self.device, self.model, student=self.student, unlabelled=unlabelled, recipe=self.recipe
+            self.device,
+            self.model,
+            task=task,
+            pairs=pairs,
+            student=self.student,
+            unlabelled=unlabelled,
+            recipe=self.recipe,
         )
 
     def _unlabelled(self, rows: Rows, facts: DataFacts, progress: Progress) -> tuple[str, ...]:
@@ -152,6 +165,10 @@ class Options:
         """
         if self.unlabelled is None:
             return ()
+        if are_pairs(rows.examples.inputs):
+            raise UsageError(
+                "texts without labels do not help where the rows are pairs", where="--unlabelled"
+            )
         texts = read_unlabelled(Path(self.unlabelled), facts.text_column)
         known = {same_text(text) for text in rows.examples.inputs}
         fresh = tuple(text for text in dict.fromkeys(texts) if same_text(text) not in known)
@@ -170,6 +187,11 @@ class Prepared:
     facts: DataFacts
     rungs: list[Rung]
     plan: Plan
+
+
+def _plain(metric: str) -> str:
+    """'Macro-F1' -> 'macro_f1'."""
+    return metric.lower().replace("-", "_")
 
 
 def machine_facts(device: str | None) -> dict[str, str]:

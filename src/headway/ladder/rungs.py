@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headway.core.device import choose_device
 from headway.core.errors import UsageError
 from headway.core.progress import Progress
-from headway.data.examples import Examples
+from headway.data.examples import Examples, Task
 from headway.data.inputs import mean_characters
 from headway.weights import catalog
 
@@ -26,10 +26,10 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "ngrams")
+LIGHT = ("majority", "mean", "ngrams")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
-USUAL = ("majority", "ngrams", "frozen", "distilled", "finetuned")
+USUAL = ("majority", "mean", "ngrams", "frozen", "distilled", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,28 @@ class MajorityRung:
         return Majority.fit(examples.names, examples.targets)
 
 
+class MeanRung:
+    """The mean of the training rows' numbers."""
+
+    name = "mean"
+    title = "Mean"
+    needs: tuple[str, ...] = ()
+
+    def estimate(self, work: Workload) -> Estimate:
+        """Return next to nothing."""
+        return Estimate(seconds=0.01, memory=0)
+
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
+        """Take the mean."""
+        from headway.models.mean import Mean
+
+        return Mean.fit(examples.targets)
+
+
 class NgramRung:
-    """TF-IDF over word and character n-grams, logistic regression."""
+    """TF-IDF over word and character n-grams; logistic regression, or ridge regression of numbers."""
 
     name = "ngrams"
     title = "N-grams"
@@ -109,7 +129,7 @@ class NgramRung:
     def estimate(self, work: Workload) -> Estimate:
         """Counting costs by the character; each class is a regression of its own."""
         characters = mean_characters(work.inputs)
-        regressions = 1 if work.classes == 2 else work.classes
+        regressions = 1 if work.classes <= 2 else work.classes
         per_row = characters * (6e-6 + 2e-7 * regressions)
         seconds = 1.0 + per_row * sum(work.training_rows) + 6e-6 * characters * work.predicted_rows
         return Estimate(seconds, memory=int(60 * characters * len(work.inputs)) + 200_000_000)
@@ -206,6 +226,8 @@ def text_rungs(
     device: str | None,
     model: str = "minilm",
     *,
+    task: Task = "classes",
+    pairs: bool = False,
     student: str | int | None = None,
     unlabelled: Sequence[str] = (),
     recipe: Mapping[str, Any] | None = None,
@@ -214,7 +236,8 @@ def text_rungs(
 
     ``student`` is how many layers the distilled rung's student has (half of the teacher's when left out), or a model
     as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``recipe`` holds what of the training's
-    settings is not to be chosen by the rows. Raises UsageError on an unknown model.
+    settings is not to be chosen by the rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder
+    has the rungs that serve that. Raises UsageError on an unknown model.
     """
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
@@ -222,13 +245,16 @@ def text_rungs(
     if isinstance(student, str):
         _require_model(student, "--student")
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
+    frozen = EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device)
+    if task == "numbers" or pairs:
+        return [MeanRung() if task == "numbers" else MajorityRung(), NgramRung(), frozen]
     return [
         MajorityRung(),
         NgramRung(),
         EmbeddingRung(),
         VectorsRung(unlabelled),
         StaticRung(model, device),
-        EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
+        frozen,
         DistilledRung(finetuned, student, unlabelled),
         finetuned,
     ]

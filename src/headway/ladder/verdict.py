@@ -25,7 +25,8 @@ from headway.ladder.wording import (
 
 Split = Literal["holdout", "folds", "test file"]
 
-MAJORITY = "majority"
+# The rungs that read no input, and what each does.
+BLIND = {"majority": "always giving the most frequent label", "mean": "always giving the mean"}
 TOO_MANY_ROWS = 1_000_000
 _LABELLED_PER_HELD_OUT = {"holdout": 5, "folds": 1, "test file": 1}
 _ROWS_NAMED = {"holdout": "labelled rows", "folds": "labelled rows", "test file": "rows in the test file"}
@@ -106,20 +107,21 @@ def _sentence(comparison: Comparison, ladder: Mapping[str, RungRecord], ships: s
 def _nothing_learned(
     comparison: Comparison, ladder: Mapping[str, RungRecord], ships: str, tolerance: float
 ) -> str | None:
-    """Say so when always giving the most frequent label does as well; None when something was learned."""
-    if MAJORITY not in comparison.scores:
+    """Say so when a rung that reads no input does as well; None when something was learned."""
+    blind = next((rung for rung in BLIND if rung in comparison.scores), None)
+    if blind is None:
         return None
-    always = f"always giving the most frequent label ({_scored(comparison, MAJORITY)})"
-    if comparison.best == MAJORITY:
+    always = f"{BLIND[blind]} ({_scored(comparison, blind)})"
+    if comparison.best == blind:
         if len(comparison.scores) == 1:
             return f"Nothing was learned: no rung but {always} was measured."
         return f"Nothing was learned: no rung scores higher than {always}. Check the labels, or add rows."
-    if ships == MAJORITY:
+    if ships == blind:
         return (
             f"Nothing useful was learned: {always} is within {tolerance_words(tolerance)} of the best "
             f"({_higher(comparison, ladder, ships)})."
         )
-    gain = comparison.shortfall[MAJORITY]
+    gain = comparison.shortfall[blind]
     if gain.low > 0:
         return None
     return (
@@ -175,7 +177,8 @@ def _remedy(needed: int | None, split: Split) -> str:
 
 
 def _scored(comparison: Comparison, rung: str) -> str:
-    return f"{METRIC_TITLES[comparison.metric]} {score_words(comparison.scores[rung][comparison.metric])}"
+    metric = comparison.metric
+    return f"{METRIC_TITLES[metric]} {score_words(comparison.scores[rung][metric], metric)}"
 
 
 def _higher(comparison: Comparison, ladder: Mapping[str, RungRecord], rung: str) -> str:

@@ -2,7 +2,13 @@
 
 from headway.bundle.record import Difference, Score
 
-METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+METRIC_TITLES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+}
+CORRELATIONS = {"pearson", "spearman"}  # said in hundredths, the others in percent
 
 
 def percent(fraction: float) -> str:
@@ -10,9 +16,14 @@ def percent(fraction: float) -> str:
     return f"{_number(100 * fraction)} %"
 
 
-def score_words(score: Score) -> str:
+def figure(value: float, metric: str) -> str:
+    """0.9123 -> '91.2 %'; of a correlation '91.2'."""
+    return _number(100 * value) if metric in CORRELATIONS else percent(value)
+
+
+def score_words(score: Score, metric: str) -> str:
     """'91.2 % (88.3–93.9)': the score and its interval."""
-    return f"{percent(score.value)} ({span(score.low, score.high)})"
+    return f"{figure(score.value, metric)} ({span(score.low, score.high)})"
 
 
 def span(low: float, high: float) -> str:

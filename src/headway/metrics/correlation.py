@@ -34,6 +34,14 @@ def moments(true: Numbers, predicted: Numbers) -> npt.NDArray[np.float64]:
     return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
 
 
+def rank_moments(true: Numbers, predicted: Numbers) -> npt.NDArray[np.float64]:
+    """Return the `moments` of the ranks, which give Spearman's correlation.
+
+    Resampled rows keep the ranks that they have among all.
+    """
+    return moments(ranks(true), ranks(predicted))
+
+
 def from_moments(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return Pearson's correlation from sums of `moments`, [..., 6] -> [...]; 0 where a series is constant."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)

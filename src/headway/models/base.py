@@ -173,7 +173,7 @@ class Predictor(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the C classes, in the order of the columns of `predict`."""
+        """The names of the C classes, in the order of the columns of `predict`; none where it gives numbers."""
 
     @property
     def parameters(self) -> int:
@@ -187,7 +187,9 @@ class Predictor(Protocol):
         """Return how many of the inputs are longer than it reads."""
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Return what it says of each input: of classes their probabilities, float64 [B, C], whose rows sum to 1."""
+        """Return what it says of each input: float64. Of classes their probabilities [B, C], whose rows sum to 1;
+        of numbers these, [B].
+        """
 
     def save(self, folder: Path) -> None:
         """Write itself into an existing empty folder: safetensors and JSON, no pickle."""

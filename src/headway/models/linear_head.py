@@ -1,4 +1,7 @@
-"""A linear layer on given features, fitted by logistic regression. It needs no torch, and numpy alone to predict."""
+"""A linear layer on given features: logistic regression for classes, ridge regression for numbers.
+
+It needs no torch, and numpy alone to predict.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """softmax(((x - mean) / deviation) weights + bias)."""
+    """softmax(((x - mean) / deviation) weights + bias); without the softmax, and C = 1, where it gives numbers."""
 
     mean: np.ndarray  # [F]
     deviation: np.ndarray  # [F]
@@ -31,9 +34,31 @@ class LinearHead:
             weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
         return cls(mean, deviation, weights.astype(np.float32), bias.astype(np.float32))
 
+    @classmethod
+    def fit_numbers(cls, features: np.ndarray, targets: np.ndarray, regularisation: float) -> Self:
+        """Fit ridge regression of numbers [B] on features [B, F]; the penalty counts in deviations of the numbers."""
+        from sklearn.linear_model import Ridge
+
+        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        deviation[deviation == 0] = 1
+        middle, spread = targets.mean(), targets.std() or 1.0
+        scaled = ((features - mean) / deviation).astype(np.float64)
+        model = Ridge(alpha=regularisation).fit(scaled, (targets - middle) / spread)
+        weights, bias = model.coef_[:, None] * spread, model.intercept_ * spread + middle
+        return cls(mean, deviation, weights.astype(np.float32), np.array([bias], np.float32))
+
+    def numbers(self, features: np.ndarray) -> np.ndarray:
+        """Return [B] for features [B, F]."""
+        return self._scores(features)[:, 0]
+
+    def _scores(self, features: np.ndarray) -> np.ndarray:
+        scaled = ((features - self.mean) / self.deviation).astype(np.float64)
+        scores: np.ndarray = scaled @ self.weights + self.bias
+        return scores
+
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return [B, C] for features [B, F]."""
-        logits = ((features - self.mean) / self.deviation).astype(np.float64) @ self.weights + self.bias
+        logits = self._scores(features)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         normalised: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
         return normalised

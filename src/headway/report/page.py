@@ -14,7 +14,7 @@ from markupsafe import Markup
 from headway.bundle.record import ClassScore, RungRecord, RunRecord
 from headway.core.files import human_bytes
 from headway.core.times import human_seconds
-from headway.ladder.wording import METRIC_TITLES, percent, signed_points, span, tolerance_words
+from headway.ladder.wording import METRIC_TITLES, figure, percent, signed_points, span, tolerance_words
 from headway.report import figures
 from headway.report.plot import COSTS, draw
 
@@ -45,7 +45,7 @@ def render(record: RunRecord) -> str:
         verdict=record.verdict,
         ships=ships,
         name=figures.file_name(record.data.source),
-        metrics=[metric, *(other for other in METRIC_TITLES if other != metric)],
+        metrics=[metric, *(other for other in ships.scores or {} if other != metric)],
         metric_titles=METRIC_TITLES,
         titles={rung.name: rung.title for rung in record.rungs},
         figures=[
@@ -70,7 +70,11 @@ def _tiles(record: RunRecord, ships: RungRecord) -> list[tuple[str, str, str]]:
     if ships.scores:
         score = ships.scores[metric]
         tiles.append(
-            (METRIC_TITLES[metric], percent(score.value), f"95 % interval {span(score.low, score.high)}")
+            (
+                METRIC_TITLES[metric],
+                figure(score.value, metric),
+                f"95 % interval {span(score.low, score.high)}",
+            )
         )
     if ships.latency_ms is not None:
         slow = (
@@ -132,6 +136,7 @@ def _environment() -> Environment:
         "bytes": human_bytes,
         "day": figures.day,
         "duration": human_seconds,
+        "figure": figure,
         "label": figures.label,
         "millions": figures.millions,
         "ms": figures.milliseconds,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from headway.bundle.record import RungRecord, RunRecord, Score
 from headway.core.files import human_bytes
-from headway.ladder.wording import METRIC_TITLES, percent, score_words
+from headway.ladder.wording import CORRELATIONS, METRIC_TITLES, figure, score_words
 from headway.report.figures import milliseconds, shown
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 34, 44
@@ -116,11 +116,11 @@ def draw(record: RunRecord, width: int = 860, against: str = "time") -> str:
         return ""
     frame, floor = _frame(width, cost, [value for _, value, _ in timed], [score for *_, score in timed])
     points = [
-        _point(frame, rung.title, rung.name == record.verdict.ships, value, score, score.value < floor)
+        _point(frame, rung.title, rung.name == record.verdict.ships, value, score, floor, metric)
         for rung, value, score in timed
     ]
     told = "; ".join(
-        f"{rung.title}: {score_words(score)}, {cost.words(value)}" for rung, value, score in timed
+        f"{rung.title}: {score_words(score, metric)}, {cost.words(value)}" for rung, value, score in timed
     )
     metric_title = METRIC_TITLES[metric][:1].upper() + METRIC_TITLES[metric][1:]
     name = f"plot-{against}-{width}"
@@ -130,7 +130,7 @@ def draw(record: RunRecord, width: int = 860, against: str = "time") -> str:
             f'role="img" aria-labelledby="{name}-title {name}-desc">',
             f'<title id="{name}-title">{escape(metric_title)} against {cost.title}</title>',
             f'<desc id="{name}-desc">{escape(told)}</desc>',
-            *_axes(frame, metric_title),
+            *_axes(frame, metric_title if metric in CORRELATIONS else f"{metric_title}, %"),
             *(_whisker(point) for point in points if not point.below),
             *_labels(frame, points),
             *(_marker(point) for point in points),
@@ -155,18 +155,20 @@ def _frame(width: int, cost: Cost, values: list[float], scores: list[Score]) -> 
         height,
         first,
         max(last, first + 1),
-        least=max(0.0, low - room),
+        least=low - room if low < 0 else max(0.0, low - room),
         most=min(1.0, high + max(0.01, 0.06 * (high - low))),
         cost=cost,
     )
     return frame, frame.least if far else 0.0
 
 
-def _point(frame: _Frame, title: str, ships: bool, cost: float, score: Score, below: bool) -> _Point:
+def _point(
+    frame: _Frame, title: str, ships: bool, cost: float, score: Score, floor: float, metric: str
+) -> _Point:
     name = shown(title, _TITLE_LIMIT)
-    if below:
+    if score.value < floor:
         y = frame.height - _BOTTOM - 12.0
-        return _Point(f"{name}: {percent(score.value)}", ships, True, frame.x(cost), y, y, y)
+        return _Point(f"{name}: {figure(score.value, metric)}", ships, True, frame.x(cost), y, y, y)
     ends = frame.y(score.value), frame.y(score.high), frame.y(score.low)
     return _Point(name, ships, False, frame.x(cost), *ends)
 
@@ -189,7 +191,7 @@ def _axes(frame: _Frame, metric: str) -> list[str]:
         words = escape(frame.cost.words(10.0**power))
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{words}</text>')
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
-    parts.append(f'<text class="axis-title" x="0" y="14">{escape(metric)}, %</text>')
+    parts.append(f'<text class="axis-title" x="0" y="14">{escape(metric)}</text>')
     parts.append(
         f'<text class="axis-title" x="{right}" y="{bottom + 38}" text-anchor="end">{frame.cost.axis}</text>'
     )

@@ -1,8 +1,11 @@
-"""The frozen classifier as a predictor: the encoder as published, a linear layer on its vectors.
+"""A frozen encoder as a predictor: the encoder as published, a linear layer on its vectors, for classes or numbers.
 
 A text's features are the means over its tokens of the last layers' vectors, side by side: the last layer serves
 what the encoder was trained for, those below it hold more of what other tasks need (Peters et al. 2018, section 5.3;
-Liu et al. 2019, arXiv:1903.08855). They are scaled to mean 0 and deviation 1, then multinomial logistic regression.
+Liu et al. 2019, arXiv:1903.08855). They are scaled to mean 0 and deviation 1, then multinomial logistic regression, or
+ridge regression for numbers. Of a pair of texts the features are those of both, u and v, and
+
+    |u - v|,  u v,  and the cosines of the layers' means      (Conneau et al. 2017, arXiv:1705.02364, section 3.1)
 """
 
 import hashlib
@@ -20,6 +23,7 @@ from headway.core.config import Config
 from headway.core.files import read_json, write_json
 from headway.core.remembered import Remembered
 from headway.core.tensors import load_arrays, save_arrays
+from headway.data.inputs import are_pairs, texts_of
 from headway.models.linear_head import LinearHead
 from headway.tasks.encoder import TextEncoder
 from headway.weights.pretrained import load_encoder, opened_by, save_encoder
@@ -34,15 +38,20 @@ Embed = Callable[[Sequence[str], int], np.ndarray]  # texts, depths -> features 
 class FrozenConfig(Config):
     """Chosen by 3-fold cross-validation on training rows of trec, sst2, sms_spam and banking77 (400 to 5,450 rows):
 
-    everywhere within a point of the best of 1 to 4 layers and of C from 0.001 to 0.1.
+    everywhere within a point of the best of 1 to 4 layers and of C from 0.001 to 0.1. Of pairs and numbers on those of
+    mrpc, rte, stsb and korsts.
     """
 
     depths: int = 3  # how many of the last layers
     inverse_regularisation: float = 0.01  # scikit-learn's C, on scaled features
+    ridge: float = 1000.0  # of numbers: the weight of the squared weights, on scaled features
 
 
 class FrozenClassifier:
-    """A published encoder and a linear head; ``embed`` computes the features (by default the encoder does)."""
+    """A published encoder and a linear head; ``embed`` computes the features of texts (by default the encoder does).
+
+    It gives numbers where it has no labels.
+    """
 
     kind: ClassVar[str] = "frozen"
 
@@ -64,15 +73,19 @@ class FrozenClassifier:
     def fit(
         cls,
         labels: tuple[str, ...],
-        texts: Sequence[str],
+        inputs: Sequence[Any],
         targets: np.ndarray,
         encoder: TextEncoder,
         config: FrozenConfig,
         embed: Embed | None = None,
     ) -> Self:
-        """Fit the head; ``targets`` [B] are indexes into ``labels``."""
-        features = (embed or encoder.layer_means)(texts, config.depths)
-        head = LinearHead.fit(features, targets, len(labels), config.inverse_regularisation)
+        """Fit the head; ``targets`` [B] are indexes into ``labels``, or numbers where there are none."""
+        features = features_of(inputs, embed or encoder.layer_means, config.depths)
+        head = (
+            LinearHead.fit(features, targets, len(labels), config.inverse_regularisation)
+            if labels
+            else LinearHead.fit_numbers(features, targets, config.ridge)
+        )
         return cls(labels, encoder, head, config, embed)
 
     @property
@@ -91,15 +104,18 @@ class FrozenClassifier:
     @property
     def settings(self) -> dict[str, Any]:
         """Which layers are read, and the regularisation."""
-        return self.config.to_dict() | self.encoder.settings
+        chosen = self.config.to_dict()
+        del chosen["ridge" if self.labels else "inverse_regularisation"]
+        return chosen | self.encoder.settings
 
-    def cut(self, texts: Sequence[str]) -> int:
+    def cut(self, inputs: Sequence[Any]) -> int:
         """Return how many texts are longer than the encoder reads."""
-        return self.encoder.cut(texts)
+        return self.encoder.cut(texts_of(inputs))
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """Return [B, C]."""
-        return self.head.probabilities(self.embed(texts, self.config.depths))
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return probabilities [B, C], or numbers [B]."""
+        features = features_of(inputs, self.embed, self.config.depths)
+        return self.head.probabilities(features) if self.labels else self.head.numbers(features)
 
     def save(self, folder: Path) -> None:
         """Write encoder and tokenizer as `transformers` reads them, ``head.safetensors`` and ``frozen.json``."""
@@ -119,6 +135,17 @@ class FrozenClassifier:
         encoder = TextEncoder.around(backbone, folder, stored["max_tokens"])
         head = LinearHead(**load_arrays(folder / _HEAD))
         return cls(tuple(stored["labels"]), encoder, head, FrozenConfig.from_dict(stored["config"]))
+
+
+def features_of(inputs: Sequence[Any], embed: Embed, depths: int) -> np.ndarray:
+    """Return the features of texts, [B, depths D], or of pairs of them, [B, 4 depths D + depths]."""
+    if not are_pairs(inputs):
+        return embed(inputs, depths)
+    u, v = (embed([pair[side] for pair in inputs], depths) for side in (0, 1))
+    layers = [part.reshape(len(part), -1, u.shape[1] // depths) for part in (u, v)]
+    lengths = np.linalg.norm(layers[0], axis=2) * np.linalg.norm(layers[1], axis=2)
+    cosines = (layers[0] * layers[1]).sum(axis=2) / np.maximum(lengths, 1e-12)
+    return np.concatenate([u, v, np.abs(u - v), u * v, cosines], axis=1)
 
 
 def remembering(encoder: TextEncoder, folder: Path | None = None) -> Embed:

@@ -8,7 +8,7 @@ from headway.data.checks import check_examples, check_test
 from headway.data.columns import Columns
 from headway.data.readers import read_table
 
-COLUMNS = Columns(text="text", label="label", why="")
+COLUMNS = Columns(texts=("text",), label="label", why="")
 
 
 def checked(texts, labels, **options):
@@ -74,7 +74,7 @@ def test_what_is_odd_is_said():
 def test_test_texts_leave_the_training_rows():
     training = checked(texts_of(40), ["a", "b"] * 20).examples
     test = read_table(polars.DataFrame({"text": ["TEXT number 3", "new", None], "label": ["b", "a", "a"]}))
-    found = check_test(test, COLUMNS, training.names, training, drop_limit=0.5)
+    found = check_test(test, COLUMNS, training, drop_limit=0.5)
     assert np.array_equal(found.training_kept, np.delete(np.arange(40), 3)) and found.training_removed == 1
     assert found.examples.inputs == ("TEXT number 3", "new") and found.examples.targets.tolist() == [1, 0]
     assert found.dropped == {"empty text": 1}

@@ -4,7 +4,7 @@ import polars
 import pytest
 
 from headway.core.errors import UsageError
-from headway.data.columns import choose_columns, choose_text
+from headway.data.columns import choose_columns, choose_texts
 from headway.data.readers import read_table
 from shared_files import DATA
 
@@ -28,7 +28,7 @@ def test_real_sets(name, text, label):
         pytest.skip(f"{DATA / name} is not here")
     table = read_table(DATA / name)
     columns = choose_columns(table)
-    assert (columns.text, columns.label) == (text, label)
+    assert (columns.texts, columns.label) == ((text,), label)
     assert repr(text) in columns.why and repr(label) in columns.why
     nameless = read_table(table.frame.rename({text: "spalte_1", label: "spalte_2"}))
     if name.split("/")[0] not in {
@@ -39,7 +39,7 @@ def test_real_sets(name, text, label):
         "cola",
     }:  # these have a second label, text or id
         found = choose_columns(nameless)
-        assert (found.text, found.label) == ("spalte_1", "spalte_2")
+        assert (found.texts, found.label) == (("spalte_1",), "spalte_2")
         assert found.why == "text: 'spalte_1', label: 'spalte_2' (by content)"
 
 
@@ -60,11 +60,35 @@ def test_more_than_one_label_is_said_with_how_to_choose():
 
 def test_the_text_to_predict_from():
     table = frame(id=["1", "2"], body=["some words", "more words"])
-    assert choose_text(table, "id") == "id"
-    assert choose_text(table, known="body") == "body"
-    assert choose_text(table, known="text") == "body"
-    assert choose_text(frame(anything=["a", "b"]), known="text") == "anything"
+    assert choose_texts(table, "id") == ("id",)
+    assert choose_texts(table, known=("body",)) == ("body",)
+    assert choose_texts(table, known=("text",)) == ("body",)
+    assert choose_texts(frame(anything=["a", "b"]), known=("text",)) == ("anything",)
     with pytest.raises(
         UsageError, match=r"(?s)has no column 'text', as in training.*--text COLUMN.*'some words'"
     ):
-        choose_text(frame(one=["some words"], two=["b"]), known="text")
+        choose_texts(frame(one=["some words"], two=["b"]), known=("text",))
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "label"),
+    [
+        ("mrpc/train.tsv", ("sentence1", "sentence2"), "label"),
+        ("rte/train.tsv", ("premise", "hypothesis"), "label"),
+        ("snli/validation.tsv", ("premise", "hypothesis"), "label"),
+        ("qnli/validation.tsv", ("question", "sentence"), "label"),
+        ("stsb/train.tsv", ("sentence1", "sentence2"), "score"),
+        ("korsts/train.tsv", ("sentence1", "sentence2"), "score"),
+    ],
+)
+def test_real_sets_of_pairs(name, texts, label):
+    if not (DATA / name).exists():
+        pytest.skip(f"{DATA / name} is not here")
+    table = read_table(DATA / name)
+    columns = choose_columns(table)
+    assert (columns.texts, columns.label) == (texts, label)
+    assert f"pairs of texts: {texts[0]!r} and {texts[1]!r}" in columns.why
+    assert choose_columns(table, texts[1]).texts == texts[1:]
+    renamed = read_table(table.frame.rename({texts[0]: "links", texts[1]: "rechts"}))
+    assert choose_columns(renamed, ("rechts", "links")).texts == ("rechts", "links")
+    assert choose_texts(table, known=("links", "rechts")) == texts

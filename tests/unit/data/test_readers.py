@@ -207,7 +207,7 @@ def test_streaming_needs_no_polars_and_reads_stdin(tmp_path):
     (tmp_path / "a.txt").write_text("one\n\ntwo\n")
     code = (
         "import sys; from headway.data.readers import read_chunks;"
-        "from headway.data.columns import choose_text;"
+        "from headway.data.columns import choose_texts;"
         "t = [c.texts('text') for n in sys.argv[1:] for c in read_chunks(n, 5)];"
         "assert t == [['a'], ['one', 'two'], ['uno', 'dos']], t; assert 'polars' not in sys.modules"
     )

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headway.data.batches import epoch_order, length_batches, windows
-from headway.data.splits import deal, duplicate_groups, holdout, stratified_sample
+from headway.data.inputs import duplicate_groups
+from headway.data.splits import deal, holdout, stratified_sample
 
 labelled = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 30)), min_size=10, max_size=120).map(np.array)
 

@@ -1,0 +1,59 @@
+"""Numbers are judged by their correlations, and told as numbers."""
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+
+from headway.core.errors import UsageError
+from headway.data.examples import Examples
+from headway.data.inputs import TextPair
+from headway.ladder.comparison import compare
+from headway.ladder.judges import NumberJudge, judge_of
+
+
+def numbers(count: int = 200) -> Examples:
+    random = np.random.default_rng(0)
+    return Examples(
+        inputs=tuple(TextPair(f"a {i}", f"b {i}") for i in range(count)),
+        targets=np.round(random.uniform(0, 5, count), 1),
+        names=(),
+        groups=np.arange(count),
+        lines=np.arange(2, count + 2),
+        source="pairs.tsv",
+        task="numbers",
+    )
+
+
+def test_numbers_are_scored_and_compared() -> None:
+    examples = numbers()
+    judge = judge_of(examples)
+    noise = np.random.default_rng(1).normal(size=len(examples))
+    good, poor = examples.targets + 0.5 * noise, examples.targets + 3 * noise
+    said = {"mean": np.full(len(examples), 2.5), "poor": poor, "good": good}
+    found = compare(examples.targets, said, judge.metrics, judge.choose(examples)[0], seed=0)
+    assert found.metric == "pearson" and found.best == "good"
+    assert found.scores["poor"]["pearson"].value == pytest.approx(pearsonr(examples.targets, poor)[0])
+    assert found.scores["poor"]["spearman"].value == pytest.approx(spearmanr(examples.targets, poor)[0])
+    assert found.scores["mean"]["pearson"].value == 0
+    score = found.scores["good"]["pearson"]
+    assert 0.9 < score.low < score.value < score.high < 1
+    difference = found.versus["good"]
+    assert difference is not None and difference.low > 0.2 and difference.p < 0.01
+
+
+def test_numbers_are_told_as_numbers() -> None:
+    examples = numbers(30)
+    judge = judge_of(examples)
+    outputs = examples.targets.copy()
+    outputs[7] += 2
+    outputs[3] -= 1
+    details = judge.details(outputs, judge.temperature(outputs, examples.targets), examples)
+    assert details.mean_error == pytest.approx(0.1) and details.confusion == ()
+    worst = details.errors[0]
+    assert (worst.line, worst.text) == (9, "a 7 ‖ b 7")
+    assert float(worst.predicted) == pytest.approx(float(worst.label) + 2) and worst.probability is None
+    assert judge.header("ngrams") == ["ngrams"]
+    assert judge.cells(np.array([1 / 3, 5e6, 0.0]), None) == [["0.333333"], ["5e+06"], ["0"]]
+    with pytest.raises(UsageError, match=r"no metric 'accuracy'.*\n.*pearson, spearman"):
+        judge.choose(examples, "accuracy")
+    assert NumberJudge().choose(examples, "spearman")[0] == "spearman"
