@@ -1,10 +1,11 @@
-"""Skip-gram with negative sampling, its rows held in registers: one job, a stretch of sentences, per call.
+"""Skip-gram with negative sampling, its rows worked on in strips that registers hold: one job, a stretch of sentences,
+per call.
 
-What makes these faster than plain loops (`loops.py`, which compute the same): a row is read once for an input word and
-kept, with its gradient, in registers; negatives are read one after the other from a shuffled table instead of being
-drawn, so that those of the next prediction are known and can be asked for early; the logistic function comes from a
-table. In `skip_gram` the gradient of rows too wide for registers stays in memory. A kernel is compiled for one width
-of rows, and numba keeps it on disk.
+What makes these faster than plain loops (`loops.py`, which compute the same): the outputs of an input are scored all
+at once, and then corrected all at once (`rows.py`), each part of a row being read when it is needed and written once;
+negatives are read one after the other from a shuffled table instead of being drawn, so that those of the next
+prediction are known and can be asked for early; the logistic function comes from a table, made into errors times the
+rate once a job. A kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
 lost costs less than a lock.
@@ -18,42 +19,29 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import (
-    add_row_to,
-    add_rows,
-    add_scaled,
-    add_to,
-    dot,
-    load_row,
-    prefetch_row,
-    store_row,
-    zero_row,
-)
-from headway.training.word2vec.sigmoid import sigmoid
+from headway.training.word2vec.rows import LANES, correct, correct_window, prefetch_row, write_scores
+from headway.training.word2vec.sigmoid import step_of
 
 Kernel = Callable[..., np.uint64]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
-WIDE = 208  # floats of a row from which a row and its gradient do not fit the registers together
-
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @cache
-def skip_gram(width: int) -> Kernel:
+def skip_gram(width: int, negatives: int) -> Kernel:
     """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
-    of its own, and each output is updated at once.
+    of its own, and is a step of its own.
     """
-
-    wide = width > WIDE  # a constant to the compiler
+    count = negatives + 1
 
     @njit(**OPTIONS)
     def job(
-        tokens, starts, first, last, keep, noise, inputs, outputs,
-        window, negatives, rate, state, sigmoids, sentence, targets, scratch,
+        tokens, starts, first, last, keep, noise, inputs, outputs, window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
-        mask = np.int64(len(noise) - 1)
+        targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        for_word, for_noise = (_ONE - sigmoids) * rate, -sigmoids * rate
         state = step(state)
         drawn = upper(state)
         for number in range(first, last):
@@ -61,56 +49,37 @@ def skip_gram(width: int) -> Kernel:
             for centre in range(length):
                 state = step(state)
                 reach = window - upper(state) % window
-                word = np.int64(sentence[centre])
+                targets[0] = np.int64(sentence[centre]) * width
+                ahead[0] = _coming(sentence, centre + 1, length) * width
+                prefetch_row(inputs, _coming(sentence, centre + window + 1, length) * width, width)
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
                         continue
                     place = np.int64(sentence[near]) * width
-                    x = load_row(inputs, place, width)
-                    change = zero_row(x)
-                    if wide:
-                        store_row(scratch, 0, change)
-                    targets[0] = word * width
-                    count = 1
-                    for _ in range(negatives):
-                        drawn += 1
-                        other = np.int64(noise[drawn & mask])
-                        targets[count] = other * width
-                        count += other != word
-                    for k in range(count):
-                        prefetch_row(outputs, np.int64(noise[(drawn + 1 + k) & mask]) * width, x)
-                        y = load_row(outputs, targets[k], width)
-                        label = _ONE if k == 0 else _ZERO
-                        g = (label - sigmoid(dot(x, y), sigmoids)) * rate
-                        if wide:
-                            add_row_to(scratch, 0, g, outputs, targets[k], x)
-                            add_to(outputs, targets[k], g, x)
-                        else:
-                            change = add_scaled(g, y, change)
-                            store_row(outputs, targets[k], add_scaled(g, x, y))
-                    if wide:
-                        change = load_row(scratch, 0, width)
-                    store_row(inputs, place, add_rows(x, change))
+                    drawn = _draw(noise, drawn, targets, ahead, width, count)
+                    write_scores(inputs, place, outputs, targets, errors, 0, width, count)
+                    _score(errors, 0, targets, for_word, for_noise, count)
+                    correct(inputs, place, outputs, targets, errors, ahead, width, count)
         return state
 
     return job
 
 
 @cache
-def skip_gram_shared(width: int) -> Kernel:
+def skip_gram_shared(width: int, negatives: int) -> Kernel:
     """Return the kernel in which all words of a window share their negatives (Ji et al. 2016, arXiv:1604.04661): a
-    small matrix product each way, all of whose terms are taken before anything is updated.
+    small matrix product each way, all of whose errors are taken before anything is updated.
     """
+    count = negatives + 1
+    stride = -(-count // LANES) * LANES
 
     @njit(**OPTIONS)
     def job(
-        tokens, starts, first, last, keep, noise, inputs, outputs,
-        window, negatives, rate, state, sigmoids, sentence, targets, scratch,
+        tokens, starts, first, last, keep, noise, inputs, outputs, window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
-        mask = np.int64(len(noise) - 1)
+        targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
         around = np.empty(2 * window, np.int64)
-        errors = np.empty((negatives + 1, 2 * window), np.float32)
-        like = load_row(scratch, 0, width)
+        for_word, for_noise = (_ONE - sigmoids) * rate, -sigmoids * rate
         state = step(state)
         drawn = upper(state)
         for number in range(first, last):
@@ -118,39 +87,45 @@ def skip_gram_shared(width: int) -> Kernel:
             for centre in range(length):
                 state = step(state)
                 reach = window - upper(state) % window
-                word = np.int64(sentence[centre])
+                targets[0] = np.int64(sentence[centre]) * width
+                ahead[0] = _coming(sentence, centre + 1, length) * width
+                prefetch_row(inputs, _coming(sentence, centre + window + 1, length) * width, width)
+                drawn = _draw(noise, drawn, targets, ahead, width, count)
                 inside = 0
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
-                    if near != centre:
-                        around[inside] = np.int64(sentence[near]) * width
-                        inside += 1
-                targets[0] = word * width
-                count = 1
-                for _ in range(negatives):
-                    drawn += 1
-                    other = np.int64(noise[drawn & mask])
-                    targets[count] = other * width
-                    count += other != word
-                for k in range(1, negatives + 1):
-                    prefetch_row(outputs, np.int64(noise[(drawn + k) & mask]) * width, like)
-                for a in range(inside):
-                    x = load_row(inputs, around[a], width)
-                    change = zero_row(x)
-                    for k in range(count):
-                        y = load_row(outputs, targets[k], width)
-                        label = _ONE if k == 0 else _ZERO
-                        g = (label - sigmoid(dot(x, y), sigmoids)) * rate
-                        errors[k, a] = g
-                        change = add_scaled(g, y, change)
-                    store_row(scratch, np.int64(a) * width, change)
-                for k in range(count):
-                    y = load_row(outputs, targets[k], width)
-                    for a in range(inside):
-                        y = add_scaled(errors[k, a], load_row(inputs, around[a], width), y)
-                    store_row(outputs, targets[k], y)
-                for a in range(inside):
-                    x = load_row(inputs, around[a], width)
-                    store_row(inputs, around[a], add_rows(x, load_row(scratch, np.int64(a) * width, width)))
+                    if near == centre:
+                        continue
+                    place = np.int64(sentence[near]) * width
+                    around[inside] = place
+                    write_scores(inputs, place, outputs, targets, errors, inside * stride, width, count)
+                    _score(errors, inside * stride, targets, for_word, for_noise, count)
+                    inside += 1
+                correct_window(inputs, around, inside, outputs, targets, errors, ahead, width, count)
         return state
 
     return job
+
+
+@njit(inline="always")
+def _coming(sentence, place, length):
+    """Return the word at a place, or the last one."""
+    return np.int64(sentence[min(place, length - 1)])
+
+
+@njit(inline="always")
+def _draw(noise, drawn, targets, ahead, width, count):
+    """Take the next places of the noise as targets, look at those behind them, and return the last place taken."""
+    mask = np.int64(len(noise) - 1)
+    for k in range(1, count):
+        targets[k] = np.int64(noise[(drawn + k) & mask]) * width
+        ahead[k] = np.int64(noise[(drawn + count - 1 + k) & mask]) * width
+    return drawn + count - 1
+
+
+@njit(inline="always", fastmath=True)
+def _score(errors, first, targets, for_word, for_noise, count):
+    """Make errors, times the rate, of the scores of a word and its noise, in which the word itself does not count."""
+    errors[first] = for_word[step_of(errors[first])]
+    for k in range(1, count):
+        error = for_noise[step_of(errors[first + k])]
+        errors[first + k] = _ZERO if targets[k] == targets[0] else error

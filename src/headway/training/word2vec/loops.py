@@ -33,18 +33,22 @@ def _correct(x, y, change, g):
 
 
 @njit(**OPTIONS)
-def _learn_negatives(x, change, word, outputs, noise, negatives, rate, sigmoids, drawn):
-    """Tell the word from words of the noise: one binary decision each. Return the place in the noise."""
+def _learn_negatives(x, change, word, outputs, noise, rate, sigmoids, drawn, targets, errors):
+    """Tell the word from words of the noise: one binary decision each, all taken before anything is updated. Return
+    the last place taken of the noise.
+    """
     mask = np.int64(len(noise) - 1)
-    for k in range(negatives + 1):
-        target, label = np.int64(word), _ONE
+    targets[0] = word
+    for k in range(len(targets)):
         if k > 0:
             drawn += 1
-            target, label = np.int64(noise[drawn & mask]), _ZERO
-            if target == word:
-                continue
-        y = outputs[target]
-        _correct(x, y, change, (label - sigmoid(_dot(x, y), sigmoids)) * rate)
+            targets[k] = noise[drawn & mask]
+        label = _ONE if k == 0 else _ZERO
+        clash = k > 0 and targets[k] == word
+        score = _dot(x, outputs[targets[k]])
+        errors[k] = _ZERO if clash else (label - sigmoid(score, sigmoids)) * rate
+    for k in range(len(targets)):
+        _correct(x, outputs[targets[k]], change, errors[k])
     return drawn
 
 
@@ -83,6 +87,7 @@ def window_job(
     In CBOW each word around gets the whole change of the mean, as in the C tool.
     """
     x_mean, change = scratch[0], scratch[1]
+    targets, errors = np.empty(negatives + 1, np.int64), np.empty(negatives + 1, np.float32)
     state = step(state)
     drawn = upper(state)
     for number in range(first, last):
@@ -107,7 +112,7 @@ def window_job(
                 change[:] = _ZERO
                 if objective == NEGATIVES:
                     drawn = _learn_negatives(
-                        x, change, word, outputs, noise, negatives, rate, sigmoids, drawn
+                        x, change, word, outputs, noise, rate, sigmoids, drawn, targets, errors
                     )
                 elif objective == HIERARCHICAL:
                     _learn_path(x, change, word, outputs, paths, nodes, turns, rate, sigmoids)
@@ -127,11 +132,11 @@ def shared_job(
     tokens, starts, first, last, keep, noise, inputs, outputs,
     window, negatives, rate, state, sigmoids, sentence, scratch,
 ):  # fmt: skip
-    """Skip-gram whose negatives are shared over the window; scratch has 2 window rows."""
+    """Skip-gram whose negatives are shared over the window; scratch has a row for each output."""
     mask = np.int64(len(noise) - 1)
     around = np.empty(2 * window, np.int64)
     targets = np.empty(negatives + 1, np.int64)
-    errors = np.empty((negatives + 1, 2 * window), np.float32)
+    errors = np.empty((2 * window, negatives + 1), np.float32)
     state = step(state)
     drawn = upper(state)
     for number in range(first, last):
@@ -139,29 +144,30 @@ def shared_job(
         for centre in range(length):
             state = step(state)
             reach = window - upper(state) % window
-            inside, count = 0, 1
+            targets[0] = sentence[centre]
+            for k in range(1, negatives + 1):
+                drawn += 1
+                targets[k] = noise[drawn & mask]
+            inside = 0
             for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                 if near != centre:
                     around[inside] = sentence[near]
                     inside += 1
-            targets[0] = sentence[centre]
-            for _ in range(negatives):
-                drawn += 1
-                targets[count] = noise[drawn & mask]
-                count += targets[count] != targets[0]
             for a in range(inside):
-                x, change = inputs[around[a]], scratch[a]
-                change[:] = _ZERO
-                for k in range(count):
-                    y = outputs[targets[k]]
+                for k in range(negatives + 1):
                     label = _ONE if k == 0 else _ZERO
-                    errors[k, a] = (label - sigmoid(_dot(x, y), sigmoids)) * rate
-                    change += errors[k, a] * y
-            for k in range(count):
-                for a in range(inside):
-                    outputs[targets[k]] += errors[k, a] * inputs[around[a]]
+                    clash = k > 0 and targets[k] == targets[0]
+                    score = _dot(inputs[around[a]], outputs[targets[k]])
+                    errors[a, k] = _ZERO if clash else (label - sigmoid(score, sigmoids)) * rate
+            scratch[:] = _ZERO
             for a in range(inside):
-                inputs[around[a]] += scratch[a]
+                x = inputs[around[a]]
+                for k in range(negatives + 1):
+                    scratch[k] += errors[a, k] * x
+                for k in range(negatives + 1):
+                    x += errors[a, k] * outputs[targets[k]]
+            for k in range(negatives + 1):
+                outputs[targets[k]] += scratch[k]
     return state
 
 

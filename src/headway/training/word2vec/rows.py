@@ -1,173 +1,212 @@
-"""Rows of a matrix as numba values: what a kernel holds in registers instead of in memory.
+"""What a kernel does with rows of matrices, as numba intrinsics: all outputs of an input, or of a window, at once.
 
-A row of ``width`` floats (a multiple of 16) is an array of LLVM vectors of 16 floats. LLVM cuts these to what the
-processor has: one register each with AVX-512, two with AVX2, four with NEON or SSE. One vector of the whole width
-would be legal too, and is several times slower. Multiply-adds are `llvm.fmuladd`, which LLVM may fuse where the
-processor can; `llvm.fma` would call a library function where it cannot.
+A row of ``width`` floats (a multiple of 16) is worked on in strips of 16, each an LLVM vector. LLVM cuts these to what
+the processor has: one register with AVX-512, two with AVX2, four with NEON or SSE. Registers hold one strip of every
+row that takes part, so nothing is spilled however wide the rows are. Multiply-adds are `llvm.fmuladd`, which LLVM may
+fuse where the processor can; `llvm.fma` would call a library function where it cannot.
 
 Matrices come flat, aligned to 64 bytes, with rows padded to ``width``; a row is named by the offset of its first float.
+``width`` and ``count``, the number of outputs, are constants. ``ahead`` are rows that will soon be read and written:
+they are asked for strip by strip, so that what is fetched and what is computed share the time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic
 
 LANES = 16
 ALIGNMENT = 4 * LANES  # bytes
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
-_INT = ir.IntType(32)
+_INT, _LONG = ir.IntType(32), ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
-
-
-class Row(types.Type):
-    """The numba type of a row of ``width`` floats."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.parts = width // LANES
-        super().__init__(name=f"Row({width})")
-
-
-@register_model(Row)
-class _RowModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, row: Row) -> None:
-        super().__init__(manager, row, ir.ArrayType(_VECTOR, row.parts))
-
+_ZEROS = ir.Constant(_VECTOR, None)
 
 Code = Callable[[Any, Any, Any, Any], Any]  # what writes LLVM code: (context, builder, signature, values)
 
 
 @intrinsic(prefer_literal=True)
-def load_row(typing: Any, matrix: Any, offset: Any, width: Any) -> tuple[Any, Code]:
-    """Return the row of ``width`` floats (a constant) that begins at ``offset``."""
-    row = Row(width.literal_value)
+def prefetch_row(typing: Any, matrix: Any, place: Any, width: Any) -> tuple[Any, Code]:
+    """Ask for a row that will soon be read and written."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _place(context, builder, signature.args[0], values[0], values[1])
-        return _packed(builder, [builder.load(p, align=ALIGNMENT) for p in _parts_of(builder, place, row)])
-
-    return row(matrix, offset, width), code
-
-
-@intrinsic
-def store_row(typing: Any, matrix: Any, offset: Any, row: Any) -> tuple[Any, Code]:
-    """Write a row to the matrix."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = _place(context, builder, signature.args[0], values[0], values[1])
-        for part, target in zip(
-            _unpacked(builder, values[2], row), _parts_of(builder, place, row), strict=True
-        ):
-            builder.store(part, target, align=ALIGNMENT)
+        row = _Array(context, builder, signature.args[0], values[0]).row(values[1])
+        for strip in range(width.literal_value // LANES):
+            _prefetch(builder, row, _LONG(strip))
         return context.get_dummy_value()
 
-    return types.void(matrix, offset, row), code
+    return types.void(matrix, place, width), code
 
 
-@intrinsic
-def prefetch_row(typing: Any, matrix: Any, offset: Any, like: Any) -> tuple[Any, Code]:
-    """Ask for a row (as wide as ``like``) that will soon be read and written."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [_BYTES, _INT, _INT, _INT])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        place = _place(context, builder, signature.args[0], values[0], values[1])
-        write, keep, data = _INT(1), _INT(3), _INT(1)
-        for part in _parts_of(builder, place, like):
-            builder.call(prefetch, [builder.bitcast(part, _BYTES), write, keep, data])
-        return context.get_dummy_value()
-
-    return types.void(matrix, offset, like), code
-
-
-@intrinsic
-def zero_row(typing: Any, like: Any) -> tuple[Any, Code]:
-    """Return a row of zeros as wide as ``like``."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return ir.Constant(ir.ArrayType(_VECTOR, like.parts), None)
-
-    return like(like), code
-
-
-@intrinsic
-def dot(typing: Any, a: Any, b: Any) -> tuple[Any, Code]:
-    """Return the inner product of two rows; its terms are added in an order of LLVM's choice."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        left, right = (_unpacked(builder, value, a) for value in values)
-        total = builder.fmul(left[0], right[0])
-        for x, y in zip(left[1:], right[1:], strict=True):
-            total = _multiply_add(builder, x, y, total)
-        kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
-        add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32")
-        return builder.call(add, [_FLOAT(0.0), total], fastmath=("fast",))
-
-    return types.float32(a, b), code
-
-
-@intrinsic
-def add_scaled(typing: Any, factor: Any, x: Any, y: Any) -> tuple[Any, Code]:
-    """Return factor x + y."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        spread = _spread(builder, values[0])
-        pairs = zip(_unpacked(builder, values[1], x), _unpacked(builder, values[2], y), strict=True)
-        return _packed(builder, [_multiply_add(builder, spread, p, q) for p, q in pairs])
-
-    return y(types.float32, x, y), code
-
-
-@intrinsic
-def add_to(typing: Any, matrix: Any, offset: Any, factor: Any, row: Any) -> tuple[Any, Code]:
-    """Add factor row to a row in memory, part by part: no more than one part of it is in a register at a time."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        spread = _spread(builder, values[2])
-        place = _place(context, builder, signature.args[0], values[0], values[1])
-        parts = _parts_of(builder, place, row)
-        for target, part in zip(parts, _unpacked(builder, values[3], row), strict=True):
-            summed = _multiply_add(builder, spread, part, builder.load(target, align=ALIGNMENT))
-            builder.store(summed, target, align=ALIGNMENT)
-        return context.get_dummy_value()
-
-    return types.void(matrix, offset, types.float32, row), code
-
-
-@intrinsic
-def add_row_to(
-    typing: Any, matrix: Any, offset: Any, factor: Any, other: Any, other_offset: Any, like: Any
+@intrinsic(prefer_literal=True)
+def write_scores(
+    typing: Any,
+    inputs: Any,
+    place: Any,
+    outputs: Any,
+    places: Any,
+    scores: Any,
+    first: Any,
+    width: Any,
+    count: Any,
 ) -> tuple[Any, Code]:
-    """Add factor times another matrix' row to a row in memory, both as wide as ``like``, part by part."""
+    """Write the inner products of an input's row with those of the outputs at ``places`` to scores[first:], which is
+    aligned; the places up to the next multiple of 16 are written too. Terms are added in an order of LLVM's choice.
+    """
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        spread = _spread(builder, values[2])
-        target = _place(context, builder, signature.args[0], values[0], values[1])
-        source = _place(context, builder, signature.args[3], values[3], values[4])
-        pairs = zip(_parts_of(builder, target, like), _parts_of(builder, source, like), strict=True)
-        for to, part in pairs:
-            taken, held = builder.load(part, align=ALIGNMENT), builder.load(to, align=ALIGNMENT)
-            builder.store(_multiply_add(builder, spread, taken, held), to, align=ALIGNMENT)
+        x_rows, y_rows, offsets, written = _arrays(context, builder, signature, values, (0, 2, 3, 4))
+        x = x_rows.row(values[1])
+        ys = [y_rows.row(offsets.element(k)) for k in range(count.literal_value)]
+        target = written.row(values[5])
+        for number, begin in enumerate(range(0, len(ys), LANES)):
+            part = ys[begin : begin + LANES]
+            sums = [cgutils.alloca_once(builder, _VECTOR) for _ in part]
+            for total in sums:
+                builder.store(_ZEROS, total)
+            with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
+                taken = _load(builder, x, loop.index)
+                for y, total in zip(part, sums, strict=True):
+                    added = _multiply_add(builder, taken, _load(builder, y, loop.index), builder.load(total))
+                    builder.store(added, total)
+            totals = _totals(builder, [builder.load(total) for total in sums])
+            _store(builder, totals, target, _LONG(number))
         return context.get_dummy_value()
 
-    return types.void(matrix, offset, types.float32, other, other_offset, like), code
+    return types.void(inputs, place, outputs, places, scores, first, width, count), code
 
 
-@intrinsic
-def add_rows(typing: Any, x: Any, y: Any) -> tuple[Any, Code]:
-    """Return x + y."""
+@intrinsic(prefer_literal=True)
+def correct(
+    typing: Any,
+    inputs: Any,
+    place: Any,
+    outputs: Any,
+    places: Any,
+    errors: Any,
+    ahead: Any,
+    width: Any,
+    count: Any,
+) -> tuple[Any, Code]:
+    """Add to an input's row x the sum of g y, and g x to each output's row y, g being the outputs' errors."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pairs = zip(_unpacked(builder, values[0], x), _unpacked(builder, values[1], y), strict=True)
-        return _packed(builder, [builder.fadd(p, q) for p, q in pairs])
+        x_rows, y_rows, offsets, gs, coming = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5))
+        x = x_rows.row(values[1])
+        outputs = range(count.literal_value)
+        ys = [y_rows.row(offsets.element(k)) for k in outputs]
+        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
+        spread = [_spread(builder, gs.element(k)) for k in outputs]
+        with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
+            taken = changed = _load(builder, x, loop.index)
+            for g, y in zip(spread, ys, strict=True):
+                held = _load(builder, y, loop.index)
+                changed = _multiply_add(builder, g, held, changed)
+                _store(builder, _multiply_add(builder, g, taken, held), y, loop.index)
+            _store(builder, changed, x, loop.index)
+            for row in next_rows:
+                _prefetch(builder, row, loop.index)
+        return context.get_dummy_value()
 
-    return x(x, y), code
+    return types.void(inputs, place, outputs, places, errors, ahead, width, count), code
+
+
+@intrinsic(prefer_literal=True)
+def correct_window(
+    typing: Any,
+    inputs: Any,
+    around: Any,
+    inside: Any,
+    outputs: Any,
+    places: Any,
+    errors: Any,
+    ahead: Any,
+    width: Any,
+    count: Any,
+) -> tuple[Any, Code]:
+    """Do what ``correct`` does for ``inside`` inputs, at the offsets ``around``, one after the other, and let the
+    outputs, which all of them have, stay as they were until the last is through.
+
+    errors: those of each input begin at a multiple of 16.
+    """
+    stride = -(-count.literal_value // LANES) * LANES
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        arrays = _arrays(context, builder, signature, values, (0, 1, 3, 4, 5, 6))
+        x_rows, x_offsets, y_rows, offsets, gs, coming = arrays
+        outputs = range(count.literal_value)
+        ys = [y_rows.row(offsets.element(k)) for k in outputs]
+        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in outputs]
+        with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
+            for row in next_rows:
+                _prefetch(builder, row, loop.index)
+            for total in sums:
+                builder.store(_ZEROS, total)
+            held = [_load(builder, y, loop.index) for y in ys]
+            with cgutils.for_range(builder, values[2]) as window:
+                x = x_rows.row(x_offsets.element(window.index))
+                begin = builder.mul(window.index, _LONG(stride))
+                taken = changed = _load(builder, x, loop.index)
+                for k in outputs:
+                    g = _spread(builder, gs.element(builder.add(begin, _LONG(k))))
+                    changed = _multiply_add(builder, g, held[k], changed)
+                    builder.store(_multiply_add(builder, g, taken, builder.load(sums[k])), sums[k])
+                _store(builder, changed, x, loop.index)
+            for y, total in zip(ys, sums, strict=True):  # an output may be there twice: it is read again
+                added = builder.fadd(_load(builder, y, loop.index), builder.load(total))
+                _store(builder, added, y, loop.index)
+        return context.get_dummy_value()
+
+    return types.void(inputs, around, inside, outputs, places, errors, ahead, width, count), code
+
+
+class _Array:
+    """A flat numba array, as LLVM code reads it."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        self._builder = builder
+        self._data = context.make_array(kind)(context, builder, value).data
+
+    def element(self, place: Any) -> Any:
+        """Return the value at a place."""
+        return self._builder.load(
+            self._builder.gep(self._data, [_LONG(place) if isinstance(place, int) else place])
+        )
+
+    def row(self, offset: Any) -> Any:
+        """Return the address of a row's first strip."""
+        return self._builder.bitcast(self._builder.gep(self._data, [offset]), _VECTOR.as_pointer())
+
+
+def _arrays(context: Any, builder: Any, signature: Any, values: Any, places: Sequence[int]) -> list[_Array]:
+    return [_Array(context, builder, signature.args[place], values[place]) for place in places]
+
+
+def _load(builder: Any, row: Any, strip: Any) -> Any:
+    return builder.load(builder.gep(row, [strip]), align=ALIGNMENT)
+
+
+def _store(builder: Any, value: Any, row: Any, strip: Any) -> None:
+    builder.store(value, builder.gep(row, [strip]), align=ALIGNMENT)
+
+
+def _prefetch(builder: Any, row: Any, strip: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [_BYTES, _INT, _INT, _INT])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    write, keep, data = _INT(1), _INT(3), _INT(1)
+    builder.call(prefetch, [builder.bitcast(builder.gep(row, [strip]), _BYTES), write, keep, data])
+
+
+def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
+    return builder.call(function, [x, y, z])
 
 
 def _spread(builder: Any, number: Any) -> Any:
@@ -177,28 +216,23 @@ def _spread(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, LANES), None))
 
 
-def _place(context: Any, builder: Any, kind: Any, matrix: Any, offset: Any) -> Any:
-    """Return the address of a float of a flat array, as one of a vector."""
-    data = context.make_array(kind)(context, builder, matrix).data
-    return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
+def _totals(builder: Any, vectors: list[Any]) -> Any:
+    """Return the sums of the floats of up to 16 vectors, as one vector.
+
+    Neighbours are folded into one: each then takes half the room. Four times, and a sum takes one float.
+    """
+    room = LANES
+    while room > 1:
+        half = room // 2
+        low = [begin + place for begin in range(0, 2 * LANES, room) for place in range(half)]
+        high = [place + half for place in low]
+        pairs = zip(vectors[::2], [*vectors[1::2], _ZEROS], strict=False)
+        vectors = [
+            builder.fadd(_shuffled(builder, *pair, low), _shuffled(builder, *pair, high)) for pair in pairs
+        ]
+        room = half
+    return vectors[0]
 
 
-def _parts_of(builder: Any, place: Any, row: Row) -> list[Any]:
-    return [builder.gep(place, [_INT(part)]) for part in range(row.parts)]
-
-
-def _packed(builder: Any, parts: list[Any]) -> Any:
-    row = ir.Constant(ir.ArrayType(_VECTOR, len(parts)), ir.Undefined)
-    for position, part in enumerate(parts):
-        row = builder.insert_value(row, part, position)
-    return row
-
-
-def _unpacked(builder: Any, value: Any, row: Row) -> list[Any]:
-    return [builder.extract_value(value, part) for part in range(row.parts)]
-
-
-def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    return builder.call(function, [x, y, z])
+def _shuffled(builder: Any, a: Any, b: Any, places: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, LANES), places))

@@ -18,6 +18,12 @@ def sigmoid_table() -> np.ndarray:
 
 
 @njit(inline="always", fastmath=True)
+def step_of(value):
+    """Return the step in which a float32 falls."""
+    return np.int64(min(max((value + _LARGEST) * _SCALE, _FIRST), _LAST))
+
+
+@njit(inline="always", fastmath=True)
 def sigmoid(value, table):
     """Return the table's entry for a float32."""
-    return table[np.int64(min(max((value + _LARGEST) * _SCALE, _FIRST), _LAST))]
+    return table[step_of(value)]

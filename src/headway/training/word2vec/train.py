@@ -18,7 +18,7 @@ from headway.core.errors import TrainingError, UsageError
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus
-from headway.models.word2vec import Word2Vec, Word2VecConfig, aligned
+from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned
 from headway.training.word2vec import kernels, loops
 from headway.training.word2vec.chance import KEEP_BITS
 from headway.training.word2vec.sigmoid import sigmoid_table
@@ -163,14 +163,14 @@ def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Call
     objective = ("negatives", "hierarchical", "softmax").index(config.objective)
     in_registers = (config.architecture, config.objective) == ("skip-gram", "negatives") and not plain
     if in_registers:
-        kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width)
+        kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width, negatives)
         flat_inputs, flat_outputs = model.inputs.reshape(-1), model.outputs.reshape(-1)
 
     def make() -> Job:
         sentence = np.empty(LONGEST_SENTENCE + 1, np.int32)
-        scratch = aligned((max(2, 2 * window), model.outputs.shape[1]))
+        errors = aligned((2 * window * -(-(negatives + 1) // LANES) * LANES,))
+        scratch = aligned((max(2, negatives + 1), model.outputs.shape[1]))
         scores = np.empty(len(model.words) if config.objective == "softmax" else 0, np.float32)
-        targets = np.zeros(negatives + 1, np.int64)
 
         def job(first: int, last: int, rate: float, state: int) -> None:
             given = (tokens, starts, first, last, keep)
@@ -178,7 +178,7 @@ def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Call
             if in_registers:
                 kernel(
                     *given, noise, flat_inputs, flat_outputs,
-                    window, negatives, step, begin, sigmoids, sentence, targets, scratch.reshape(-1),
+                    window, step, begin, sigmoids, sentence, errors,
                 )  # fmt: skip
             elif config.architecture == "ngram":
                 loops.ngram_job(
