@@ -3,12 +3,11 @@
 llama.cpp, CTranslate2 and gguf are not needed: an engine that is not installed is left out, and named.
 """
 
-import copy
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from headway.blocks.stored import store_weights, stored_bytes
 from headway.blocks.stored_matrix import STORAGES
 from headway.models.generate import generate
 from headway.models.gpt2 import Gpt2
+from headway.weights.pretrained import load_language_model
 
 Write = Callable[[Sequence[int], int], list[int]]
 
@@ -26,35 +26,44 @@ Write = Callable[[Sequence[int], int], list[int]]
 class Engine:
     """A way to write."""
 
-    name: str
-    weights: str
     megabytes: float  # of weights that a token reads
     write: Write
 
-    @property
-    def title(self) -> str:
-        return f"{self.name} {self.weights}"
+
+# name and weights; the first is the one that the others are compared with
+ENGINES = (
+    ("transformers", "float32"),
+    ("transformers", "bfloat16"),
+    ("headway, torch", "float32"),
+    *(("headway", storage) for storage in STORAGES),
+    ("llama.cpp", "float32"),
+    ("llama.cpp", "bfloat16"),
+    ("llama.cpp", "Q8_0"),
+    ("CTranslate2", "float32"),
+    ("CTranslate2", "int8"),
+)
+_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1, "Q8_0": 34 / 32}
 
 
-def engines(model: Gpt2, folder: Path, threads: int) -> Iterator[Engine | str]:
-    """Yield every engine, or why it is left out; the folder holds the model as published."""
-    weights = sum(
-        parameter.numel()
+def engine(name: str, weights: str, folder: Path, threads: int) -> Engine:
+    """Make one of `ENGINES` from a model as published; raises ImportError where it is not installed."""
+    model = cast("Gpt2", load_language_model(folder)[0].eval())
+    matrices = [
+        parameter
         for name, parameter in model.named_parameters()
         if parameter.ndim == 2 and "position" not in name
-    )
-    size = {"float32": 4e-6 * weights, "bfloat16": 2e-6 * weights}
-    yield from _transformers(folder, size)
-    yield Engine("headway, torch", "float32", size["float32"], _ours(model))
-    for storage in STORAGES:
-        stored = copy.deepcopy(model)
-        store_weights(stored, storage)
-        yield Engine("headway", storage, 1e-6 * stored_bytes(stored), _ours(stored))
-    for name, peer in (("llama.cpp", _llama), ("CTranslate2", _ctranslate2)):
-        try:
-            yield from peer(model, folder, threads, weights)
-        except ImportError as error:
-            yield f"{name} is left out: {error}"
+    ]
+    megabytes = 1e-6 * _BYTES[weights] * sum(parameter.numel() for parameter in matrices)
+    if name == "transformers":
+        return Engine(megabytes, _transformers(folder, weights))
+    if name == "llama.cpp":
+        return Engine(megabytes, _llama(model, folder, weights, threads))
+    if name == "CTranslate2":
+        return Engine(megabytes, _ctranslate2(model, folder, weights, threads))
+    if name == "headway":
+        store_weights(model, weights)
+        megabytes = 1e-6 * stored_bytes(model)
+    return Engine(megabytes, _ours(model))
 
 
 def _ours(model: Gpt2) -> Write:
@@ -64,46 +73,42 @@ def _ours(model: Gpt2) -> Write:
     return write
 
 
-def _transformers(folder: Path, size: dict[str, float]) -> Iterator[Engine]:
+def _transformers(folder: Path, weights: str) -> Write:
     from transformers import GPT2LMHeadModel
 
-    for dtype in (torch.float32, torch.bfloat16):
-        model = GPT2LMHeadModel.from_pretrained(folder, dtype=dtype).eval()
-        model.generation_config.eos_token_id = None
+    model = GPT2LMHeadModel.from_pretrained(folder, dtype=getattr(torch, weights)).eval()
+    model.generation_config.eos_token_id = None
 
-        def write(prompt: Sequence[int], count: int, model: GPT2LMHeadModel = model) -> list[int]:
-            ids = torch.tensor([prompt])
-            options = {"attention_mask": torch.ones_like(ids), "do_sample": False, "pad_token_id": 0}
-            with torch.inference_mode():
-                found = model.generate(ids, max_new_tokens=count, use_cache=True, **options)
-            return found[0, len(prompt) :].tolist()
+    def write(prompt: Sequence[int], count: int) -> list[int]:
+        ids = torch.tensor([prompt])
+        options = {"attention_mask": torch.ones_like(ids), "do_sample": False, "pad_token_id": 0}
+        with torch.inference_mode():
+            found = model.generate(ids, max_new_tokens=count, use_cache=True, **options)
+        return found[0, len(prompt) :].tolist()
 
-        name = str(dtype).removeprefix("torch.")
-        yield Engine("transformers", name, size[name], write)
+    return write
 
 
-def _llama(model: Gpt2, folder: Path, threads: int, weights: int) -> Iterator[Engine]:
+def _llama(model: Gpt2, folder: Path, weights: str, threads: int) -> Write:
     """llama.cpp by its own functions, without its Python wrapper's sampling."""
     import gguf  # noqa: F401
     import llama_cpp
+    from llama_cpp._logger import set_verbose
 
-    plain = folder / "model-float32.gguf"
+    set_verbose(False)
+    plain = path = folder / "model-float32.gguf"
     _write_gguf(model, plain)
-    kinds = {"float32": (None, 4), "bfloat16": ("BF16", 2), "Q8_0": ("Q8_0", 34 / 32)}
-    for name, (kind, width) in kinds.items():
-        path = plain
-        if kind is not None:
-            path = folder / f"model-{kind}.gguf"
-            options = llama_cpp.llama_model_quantize_default_params()
-            options.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
-            options.nthread = threads
-            asked = (str(plain).encode(), str(path).encode(), ctypes.byref(options))
-            if llama_cpp.llama_model_quantize(*asked) != 0:
-                raise RuntimeError(f"llama.cpp cannot make {kind}")
-        llm = llama_cpp.Llama(
-            str(path), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False
-        )
-        yield Engine("llama.cpp", name, 1e-6 * width * weights, _llama_writer(llm))
+    kind = {"float32": None, "bfloat16": "BF16", "Q8_0": "Q8_0"}[weights]
+    if kind is not None:
+        path = folder / f"model-{kind}.gguf"
+        options = llama_cpp.llama_model_quantize_default_params()
+        options.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
+        options.nthread = threads
+        asked = (str(plain).encode(), str(path).encode(), ctypes.byref(options))
+        if llama_cpp.llama_model_quantize(*asked) != 0:
+            raise RuntimeError(f"llama.cpp cannot make {kind}")
+    llm = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False)
+    return _llama_writer(llm)
 
 
 def _llama_writer(llm: Any) -> Write:
@@ -169,7 +174,7 @@ def _write_gguf(model: Gpt2, path: Path) -> None:
     out.close()
 
 
-def _ctranslate2(model: Gpt2, folder: Path, threads: int, weights: int) -> Iterator[Engine]:
+def _ctranslate2(model: Gpt2, folder: Path, weights: str, threads: int) -> Write:
     import ctranslate2
     from ctranslate2.specs import TransformerDecoderModelSpec, common_spec
 
@@ -182,24 +187,22 @@ def _ctranslate2(model: Gpt2, folder: Path, threads: int, weights: int) -> Itera
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = f"<{config.vocab_size - 1}>"
     spec.validate()
     spec.optimize()
-    (folder / "ctranslate2").mkdir()
-    spec.save(str(folder / "ctranslate2"))
-    for name, width in (("float32", 4), ("int8", 1)):
-        generator = ctranslate2.Generator(
-            str(folder / "ctranslate2"), compute_type=name, intra_threads=threads, inter_threads=1
+    path = folder / f"ctranslate2-{weights}"
+    path.mkdir()
+    spec.save(str(path))
+    generator = ctranslate2.Generator(str(path), compute_type=weights, intra_threads=threads, inter_threads=1)
+
+    def write(prompt: Sequence[int], count: int) -> list[int]:
+        (found,) = generator.generate_batch(
+            [[f"<{token}>" for token in prompt]],
+            max_length=count,
+            min_length=count,
+            sampling_topk=1,
+            include_prompt_in_result=False,
         )
+        return found.sequences_ids[0]
 
-        def write(prompt: Sequence[int], count: int, generator: Any = generator) -> list[int]:
-            (found,) = generator.generate_batch(
-                [[f"<{token}>" for token in prompt]],
-                max_length=count,
-                min_length=count,
-                sampling_topk=1,
-                include_prompt_in_result=False,
-            )
-            return found.sequences_ids[0]
-
-        yield Engine("CTranslate2", name, 1e-6 * width * weights, write)
+    return write
 
 
 def _fill_spec(model: Gpt2, spec: Any) -> None:

@@ -2,20 +2,23 @@
 
 The weights are random: speed does not depend on them. Reading them from memory is what a token costs, so that each
 engine's traffic is set against the bandwidth that the machine shows between the runs: threads that sum an array of
-the int8 weights' size (part of it may come from the processor's cache, as of the weights does).
-A float32 engine that writes other tokens than transformers is not timed; of rounded ones it is said how many agree.
+the int8 weights' size (part of it may come from the processor's cache, as of the weights does). Each engine has a
+process of its own, and they take turns. A float32 engine that writes other tokens than transformers is not timed; of
+rounded ones it is said how many agree.
 """
 
 import statistics
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
 import numpy as np
 import torch
-from engines import Engine, engines
-from timing import alternate
+from engines import ENGINES
+from workers import Worker
 
 from headway.core.device import cores
 from headway.models.gpt2 import GPT2_SIZES, Gpt2, Gpt2Config
@@ -26,22 +29,29 @@ SHORT = 16  # tokens of the prompt when new tokens are timed; all of it when the
 STREAM = np.ones(31_000_000, np.float32)  # 124 MB
 PASSES = 8
 
+Times = dict[str, list[float]]
 
-@numba.njit(parallel=True, fastmath=True)
+
+@numba.njit(fastmath=True)
+def read_part(part: np.ndarray) -> float:
+    """Sum an array; its own indices are never negative, else the loop would not be vectorized."""
+    total = np.float32(0)
+    for place in range(len(part)):
+        total += part[place]
+    return total
+
+
+@numba.njit(parallel=True)
 def read(array: np.ndarray, parts: int) -> float:
     """Read an array once, with so many threads."""
     total = 0.0
     for part in numba.prange(parts):
-        piece = np.float32(0)
-        for place in range(part * len(array) // parts, (part + 1) * len(array) // parts):
-            piece += array[place]
-        total += piece
+        total += read_part(array[part * len(array) // parts : (part + 1) * len(array) // parts])
     return total
 
 
 def main(rounds: int = 5, tokens: int = 64) -> None:
     """Check the engines, then time new tokens and the first token."""
-    torch.set_num_threads(cores())
     torch.manual_seed(0)
     model = Gpt2(Gpt2Config(**GPT2_SIZES["gpt2"])).eval()
     with torch.no_grad():
@@ -51,36 +61,63 @@ def main(rounds: int = 5, tokens: int = 64) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_language_model(model, folder)
-        found = _checked(list(engines(model, folder, cores())))
+        found = _checked(_start(folder))
     print(f"{cores()} threads, {rounds} rounds\n")
     _new_tokens(found, rounds, tokens)
     _first_token(found, rounds)
 
 
-def _checked(found: list[Engine | str]) -> list[Engine]:
+def _start(folder: Path) -> list[Worker]:
+    """Load the engines that are installed; name the others."""
+    workers = []
+    for name, weights in ENGINES:
+        try:
+            workers.append(Worker(name, weights, folder, cores()))
+        except ImportError as error:
+            print(f"{name} {weights} is left out: {error}")
+    return workers
+
+
+def _checked(workers: list[Worker]) -> list[Worker]:
     """Return the engines that write what transformers does."""
-    there = [engine for engine in found if isinstance(engine, Engine)]
-    print(*(note for note in found if isinstance(note, str)), sep="\n")
-    wanted = there[0].write(PROMPT[:SHORT], 32)
+    wanted = workers[0].write(PROMPT[:SHORT], 32)
     kept = []
-    for engine in there:
-        new = engine.write(PROMPT[:SHORT], 32)
+    for worker in workers:
+        new = worker.write(PROMPT[:SHORT], 32)
         agree = sum(ours == theirs for ours, theirs in zip(new, wanted, strict=True))
-        if engine.weights != "float32":
-            print(f"{engine.title}: {agree} of {len(wanted)} tokens as transformers float32")
-        if engine.weights == "float32" and agree < len(wanted):
-            print(f"{engine.title} writes something else ({agree} of {len(wanted)} agree) and is not timed")
+        if worker.weights != "float32":
+            print(f"{worker.title}: {agree} of {len(wanted)} tokens as transformers float32")
+        if worker.weights == "float32" and agree < len(wanted):
+            print(f"{worker.title} writes something else ({agree} of {len(wanted)} agree) and is not timed")
         else:
-            kept.append(engine)
+            kept.append(worker)
     return kept
 
 
-def _new_tokens(found: list[Engine], rounds: int, tokens: int) -> None:
+def _alternate(contenders: dict[str, Callable[[], float]], rounds: int) -> Times:
+    """Let each take its turn once to warm up, then so many times; return the seconds that each tells."""
+    for contender in contenders.values():
+        contender()
+    times: Times = {title: [] for title in contenders}
+    for _ in range(rounds):
+        for title, contender in contenders.items():
+            times[title].append(contender())
+    return times
+
+
+def _memory() -> float:
+    """Return the seconds of `PASSES` readings."""
+    started = time.perf_counter()
+    for _ in range(PASSES):
+        read(STREAM, cores())
+    return time.perf_counter() - started
+
+
+def _new_tokens(found: list[Worker], rounds: int, tokens: int) -> None:
     contenders = {
-        engine.title: (lambda engine=engine: engine.write(PROMPT[:SHORT], tokens)) for engine in found
+        engine.title: (lambda engine=engine: engine.seconds(PROMPT[:SHORT], tokens)) for engine in found
     }
-    memory = {"memory": lambda: [read(STREAM, cores()) for _ in range(PASSES)]}
-    times = alternate(contenders | memory, rounds)
+    times = _alternate(contenders | {"memory": _memory}, rounds)
     bandwidth = PASSES * STREAM.nbytes / 1e9 / np.array(times.pop("memory"))
     limit = statistics.median(bandwidth)
     print(f"\nMemory: {limit:.1f} GB/s read ({min(bandwidth):.1f} to {max(bandwidth):.1f})")
@@ -99,9 +136,9 @@ def _new_tokens(found: list[Engine], rounds: int, tokens: int) -> None:
         )
 
 
-def _first_token(found: list[Engine], rounds: int) -> None:
-    contenders = {engine.title: (lambda engine=engine: engine.write(PROMPT, 1)) for engine in found}
-    times = alternate(contenders, rounds)
+def _first_token(found: list[Worker], rounds: int) -> None:
+    contenders = {engine.title: (lambda engine=engine: engine.seconds(PROMPT, 1)) for engine in found}
+    times = _alternate(contenders, rounds)
     print(f"\nThe first token after a prompt of {len(PROMPT)}, milliseconds")
     for title, seconds in times.items():
         spent = sorted(1e3 * value for value in seconds)
