@@ -34,6 +34,7 @@ def fit(
     model: str | Path = "minilm",
     student: str | Path | int | None = None,
     unlabelled: str | Path | None = None,
+    vectors: str | Path | None = None,
     recipe: Mapping[str, Any] | None = None,
     metric: str | None = None,
     rungs: str | Sequence[str] | None = None,
@@ -61,6 +62,8 @@ def fit(
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
             model as ``model`` names one.
         unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
+        vectors: word vectors for the rung of that name in their place: a file (word2vec, GloVe, fastText with its
+            subwords, safetensors), a folder that `headway vectors train` made, or a name of the zoo.
         recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
             `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
         metric: "accuracy" or "macro-f1", by the class balance when left out; of numbers "pearson" or "spearman".

@@ -41,6 +41,10 @@ def fit(
         Path | None,
         typer.Option(metavar="FILE", help="Texts without labels, for the rungs distilled and vectors."),
     ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE|DIR", help="Word vectors for the rung vectors. [glove-6b-50d]"),
+    ] = None,
     recipe: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,6 +111,7 @@ def fit(
             model=model,
             student=int(student) if student is not None and student.isdigit() else student,
             unlabelled=unlabelled,
+            vectors=vectors,
             recipe=_settings(recipe),
             metric=metric,
             rungs=rungs,

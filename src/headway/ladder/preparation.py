@@ -52,6 +52,7 @@ class Options:
     drop_limit: float
     drop_rare: bool
     task: Task | None = None
+    vectors: str | None = None
 
     def check(self) -> None:
         """Raise UsageError on what is wrong whatever the data are."""
@@ -78,7 +79,7 @@ class Options:
         for name in ("data", "test"):
             given = values[name]
             values[name] = str(Path(given).absolute()) if isinstance(given, str | Path) else None
-        for name in ("model", "student", "unlabelled"):
+        for name in ("model", "student", "unlabelled", "vectors"):
             if isinstance(values[name], str) and Path(values[name]).exists():
                 values[name] = str(Path(values[name]).absolute())
         return values
@@ -97,13 +98,19 @@ class Options:
 
     def hashes(self) -> dict[str, str]:
         """Return the hashes of the user's files, and of a model that is a folder."""
-        files = {"the data": self.data, "the test file": self.test, "the unlabelled texts": self.unlabelled}
+        files = {
+            "the data": self.data,
+            "the test file": self.test,
+            "the unlabelled texts": self.unlabelled,
+            "the vectors": self.vectors,
+        }
         found = {
             what: sha256_file(Path(path))
             for what, path in files.items()
             if isinstance(path, str | Path) and Path(path).is_file()
         }
-        for what, name in (("the model", self.model), ("the student", self.student)):
+        folders = {"the model": self.model, "the student": self.student, "the vectors": self.vectors}
+        for what, name in folders.items():
             if isinstance(name, str) and name not in catalog.CATALOG and Path(name).is_dir():
                 found[what] = _hash_folder(Path(name))
         return found
@@ -156,6 +163,7 @@ class Options:
             pairs=pairs,
             student=self.student,
             unlabelled=unlabelled,
+            vectors=self.vectors,
             recipe=self.recipe,
         )
 

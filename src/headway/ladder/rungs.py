@@ -230,20 +230,28 @@ def text_rungs(
     pairs: bool = False,
     student: str | int | None = None,
     unlabelled: Sequence[str] = (),
+    vectors: str | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> list[Rung]:
     """Return the ladder for texts, cheapest first; its encoder is one of the zoo, or a folder's.
 
     ``student`` is how many layers the distilled rung's student has (half of the teacher's when left out), or a model
-    as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``recipe`` holds what of the training's
-    settings is not to be chosen by the rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder
-    has the rungs that serve that. Raises UsageError on an unknown model.
+    as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``vectors`` are word vectors to average,
+    of the zoo, or in a file or folder; ``recipe`` holds what of the training's settings is not to be chosen by the
+    rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder has the rungs that serve that.
+    Raises UsageError on an unknown model, or vectors that are not there.
     """
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
     _require_model(model, "--model")
     if isinstance(student, str):
         _require_model(student, "--student")
+    if vectors is not None and vectors not in catalog.VECTORS and not Path(vectors).exists():
+        raise UsageError(
+            f"{vectors!r} is neither word vectors of the zoo nor a file or folder",
+            where="--vectors",
+            remedy=f"Known vectors: {', '.join(sorted(catalog.VECTORS))}.",
+        )
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
     frozen = EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device)
     if task == "numbers" or pairs:
@@ -252,7 +260,7 @@ def text_rungs(
         MajorityRung(),
         NgramRung(),
         EmbeddingRung(),
-        VectorsRung(unlabelled),
+        VectorsRung(unlabelled, vectors),
         StaticRung(model, device),
         frozen,
         DistilledRung(finetuned, student, unlabelled),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headway.core.device import choose_device
+from headway.core.files import folder_size
 from headway.core.progress import Progress
 from headway.data.examples import Examples
 from headway.data.inputs import mean_characters
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 GLOVE = "glove-6b-50d"
 _GLOVE_WORDS, _GLOVE_SIZE = 400_000, 50
+_LARGE_SIZE = 300  # taken for the numbers of a vector in a file that is not yet opened
 OWN_SIZE, OWN_EPOCHS = 100, 5  # of vectors trained on texts without labels
 FEW_WORDS_KNOWN = 0.5
 _SAMPLE_TOKENS = 256  # on which distilling is timed
@@ -58,25 +61,35 @@ class EmbeddingRung:
 
 
 class VectorsRung:
-    """Word vectors, averaged: published ones, or trained on the user's texts without labels where there are such."""
+    """Word vectors, averaged: the user's own ``source`` (a file, a folder, a name of the zoo); else trained on the
+    user's texts without labels where there are such; else GloVe.
+    """
 
     name = "vectors"
     title = "Averaged word vectors"
 
-    def __init__(self, unlabelled: Sequence[str] = ()) -> None:
-        self.needs: tuple[str, ...] = () if unlabelled else (GLOVE,)
+    def __init__(self, unlabelled: Sequence[str] = (), source: str | None = None) -> None:
+        source = source or (None if unlabelled else GLOVE)
+        self.needs: tuple[str, ...] = (source,) if source and source in catalog.VECTORS else ()
+        self._source = source
         self._unlabelled = unlabelled
         self._vectors: WordVectors | None = None
 
     def estimate(self, work: Workload) -> Estimate:
-        """Go by characters, by the head's rows, numbers and classes, and by the words that vectors are trained on."""
+        """Go by characters, by the head's rows, numbers and classes, and by the words that vectors are trained on, or
+        the bytes of the file that they are read from.
+        """
         words = sum(map(len, self._unlabelled)) / 5
-        count, size = (words / 20, OWN_SIZE) if self._unlabelled else (_GLOVE_WORDS, _GLOVE_SIZE)
-        training = 10.0 + words * OWN_EPOCHS / 200_000 if self._unlabelled else 0.0
+        numbers, size, opening = float(_GLOVE_WORDS * _GLOVE_SIZE), _GLOVE_SIZE, 0.0
+        if self._source is None:
+            numbers, size, opening = words / 20 * OWN_SIZE, OWN_SIZE, 10.0 + words * OWN_EPOCHS / 200_000
+        elif self._source not in catalog.VECTORS:
+            read = folder_size(Path(self._source))
+            numbers, size, opening = read / 4, _LARGE_SIZE, read / 20e6
         texts = 1e-6 * mean_characters(work.inputs) * (sum(work.training_rows) + work.predicted_rows)
         head = 2e-8 * sum(work.training_rows) * size * work.classes
-        memory = int(12 * size * count) + 8 * size * len(work.inputs) + 200_000_000
-        return Estimate(2.0 + training + texts + head, memory)
+        memory = int(12 * numbers) + 8 * size * len(work.inputs) + 200_000_000
+        return Estimate(2.0 + opening + texts + head, memory)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -90,7 +103,7 @@ class VectorsRung:
             examples.names, examples.inputs, examples.targets, self._vectors, AveragedConfig()
         )
         if fitted.known_words < FEW_WORDS_KNOWN:
-            source = "the texts without labels" if self._unlabelled else GLOVE
+            source = self._source or "the texts without labels"
             progress.say(
                 f"  Only {fitted.known_words:.0%} of the words of these texts have a vector (from {source}); "
                 "what the others say is lost to this rung."
@@ -98,11 +111,13 @@ class VectorsRung:
         return fitted
 
     def _opened(self, progress: Progress) -> WordVectors:
-        """Return GloVe, or skip-gram vectors of the texts without labels: the same for every training of the run."""
-        if not self._unlabelled:
+        """Return what the source holds, or skip-gram vectors of the texts without labels: the same for every training
+        of the run.
+        """
+        if self._source is not None:
             from headway.weights.vectors.files import open_vectors
 
-            return open_vectors(GLOVE)
+            return open_vectors(self._source, progress=progress)
         from headway.data.word_corpus import encode
         from headway.models.averaged_vectors import words_of
         from headway.models.word2vec import Word2VecConfig

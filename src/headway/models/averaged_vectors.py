@@ -6,12 +6,13 @@ Arora et al. 2017, A Simple but Tough-to-Beat Baseline for Sentence Embeddings (
 
 with p(w) the word's share of the corpus that the vectors were trained on, and u the first singular vector of the
 training texts' means. Where the vectors come without counts but sorted by them, as GloVe's do, p is taken from
-Zipf's law with Mandelbrot's shift, p proportional to 1 / (rank + 2.7). Words without a vector take no part; how many
-of the training texts' words have one is in the settings. Prediction needs numpy alone.
+Zipf's law with Mandelbrot's shift, p proportional to 1 / (rank + 2.7). A word that is not among them has the mean of
+its subwords' vectors where the source has subwords (fastText), and p = 0; else it takes no part. How many of the
+training texts' words have a vector is in the settings. Prediction needs numpy alone.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,6 +25,7 @@ from headway.core.files import read_json, write_json, write_text
 from headway.core.tensors import load_arrays, save_arrays
 from headway.models.embedding_bag import means
 from headway.models.linear_head import LinearHead
+from headway.models.subwords import Subwords
 from headway.models.word_vectors import WordVectors
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -75,24 +77,27 @@ class AveragedVectors:
         """Fit the head; ``targets`` [B] are indexes into ``labels``. Nothing is left to chance."""
         matrix = vectors.matrix.astype(np.float16)
         weights = (config.a / (config.a + _shares(vectors))).astype(np.float32)
-        mean = WeightedMean(vectors.words, matrix, weights, np.zeros(vectors.size, np.float32))
+        subwords = None if vectors.subwords is None else vectors.subwords.astype(np.float16)
+        mean = WeightedMean(vectors.words, matrix, weights, np.zeros(vectors.size, np.float32), subwords)
         found, known = mean.of(texts)
         if found.any():
             first = np.linalg.svd(found.astype(np.float64), full_matrices=False)[2][0]
-            mean = WeightedMean(vectors.words, matrix, weights, first.astype(np.float32))
+            mean = WeightedMean(vectors.words, matrix, weights, first.astype(np.float32), subwords)
         head = LinearHead.fit(mean.without_common(found), targets, len(labels), config.inverse_regularisation)
         return cls(config, labels, mean, head, known)
 
     @property
     def parameters(self) -> int:
         """The number of values, the words' vectors among them."""
-        return self.mean.matrix.size + self.head.weights.size + self.head.bias.size
+        subwords = 0 if self.mean.subwords is None else self.mean.subwords.table.size
+        return self.mean.matrix.size + subwords + self.head.weights.size + self.head.bias.size
 
     @property
     def settings(self) -> dict[str, Any]:
         """The configuration, and how many of the training texts' words have a vector."""
         return self.config.to_dict() | {
             "vectors": len(self.mean.words),
+            "subwords": 0 if self.mean.subwords is None else len(self.mean.subwords.table),
             "d_model": self.mean.matrix.shape[1],
             "known_words": round(self.known_words, 4),
         }
@@ -108,7 +113,13 @@ class AveragedVectors:
 
     def save(self, folder: Path) -> None:
         """Write ``averaged_vectors.json``, ``words.txt`` and ``averaged_vectors.safetensors``."""
-        stored = {"labels": self.labels, "config": self.config.to_dict(), "known_words": self.known_words}
+        subwords = self.mean.subwords
+        stored = {
+            "labels": self.labels,
+            "config": self.config.to_dict(),
+            "known_words": self.known_words,
+            "subwords": None if subwords is None else [subwords.shortest, subwords.longest],
+        }
         write_json(folder / _FILE, stored)
         write_text(folder / _WORDS, "\n".join(self.mean.words))
         save_arrays(
@@ -117,6 +128,7 @@ class AveragedVectors:
                 "matrix": self.mean.matrix,
                 "weights": self.mean.weights,
                 "common": self.mean.common,
+                **({} if subwords is None else {"subwords": subwords.table}),
                 **{f"head.{name}": array for name, array in vars(self.head).items()},
             },
         )
@@ -136,33 +148,47 @@ class AveragedVectors:
                 where=str(folder / _WORDS),
             )
         head = LinearHead(**{name: arrays[f"head.{name}"] for name in LinearHead.__dataclass_fields__})
-        mean = WeightedMean(words, arrays["matrix"], arrays["weights"], arrays["common"])
+        spans = stored.get("subwords")  # folders of the time before subwords have none
+        subwords = None if spans is None else Subwords(spans[0], spans[1], arrays["subwords"])
+        mean = WeightedMean(words, arrays["matrix"], arrays["weights"], arrays["common"], subwords)
         config = AveragedConfig.from_dict(stored["config"])
         return cls(config, tuple(stored["labels"]), mean, head, stored["known_words"])
 
 
 class WeightedMean:
-    """What makes a text a vector: words [V], their vectors [V, D] and weights [V], and the direction u [D] to remove.
+    """What makes a text a vector: words [V], their vectors [V, D] and weights [V], the direction u [D] to remove, and
+    what other words' vectors are made of.
 
     The vectors are float16, so that what is saved is what was fitted.
     """
 
     def __init__(
-        self, words: Sequence[str], matrix: np.ndarray, weights: np.ndarray, common: np.ndarray
+        self,
+        words: Sequence[str],
+        matrix: np.ndarray,
+        weights: np.ndarray,
+        common: np.ndarray,
+        subwords: Subwords | None = None,
     ) -> None:
         self.words = words
         self.matrix = matrix
         self.weights = weights
         self.common = common
+        self.subwords = subwords
         self._index = {word: row for row, word in enumerate(words)}
 
     def of(self, texts: Sequence[str]) -> tuple[np.ndarray, float]:
-        """Return each text's mean [B, D], zeros where no word is known, and the share of the words that are."""
-        rows = [self._rows(text) for text in texts]
+        """Return each text's mean [B, D], zeros where no word has a vector, and the share of the words that have."""
+        unseen: dict[str, int] = {}
+        rows = [[self._row(word, unseen) for word in words_of(text)] for text in texts]
         known = [[row for row in found if row >= 0] for found in rows]
         flat = np.fromiter((row for found in known for row in found), np.int64)
         starts = np.cumsum([0, *map(len, known)])
-        weighted = self.matrix[flat].astype(np.float32) * self.weights[flat, None]
+        listed = flat < len(self.words)
+        weighted = np.empty((len(flat), self.matrix.shape[1]), np.float32)
+        weighted[listed] = self.matrix[flat[listed]].astype(np.float32) * self.weights[flat[listed], None]
+        if unseen:
+            weighted[~listed] = self._composed(unseen)[flat[~listed] - len(self.words)]
         share = len(flat) / max(sum(map(len, rows)), 1)
         return means(weighted, np.arange(len(flat)), starts), share
 
@@ -170,10 +196,19 @@ class WeightedMean:
         """Return the vectors [B, D] without their parts along u."""
         return vectors - np.outer(vectors @ self.common, self.common)
 
-    def _rows(self, text: str) -> list[int]:
-        """Return the row of each word of a text: as it stands, else in small letters, else -1."""
-        get = self._index.get
-        return [get(word, get(word.lower(), -1)) for word in words_of(text)]
+    def _row(self, word: str, unseen: dict[str, int]) -> int:
+        """Return the row of a word as it stands, else in small letters; of one that only subwords know, which is
+        added to the unseen, a row behind all of them; else -1.
+        """
+        row = self._index.get(word, self._index.get(word.lower(), -1))
+        if row >= 0 or self.subwords is None or not (word in unseen or self.subwords.rows(word)):
+            return row
+        return len(self.words) + unseen.setdefault(word, len(unseen))
+
+    def _composed(self, words: Iterable[str]) -> np.ndarray:
+        """Return the vectors of words that only subwords know."""
+        assert self.subwords is not None
+        return np.stack([vector for word in words if (vector := self.subwords.vector(word)) is not None])
 
 
 def words_of(text: str) -> list[str]:

@@ -7,9 +7,11 @@ were trained with it need the same.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 _OFFSET, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 
@@ -45,6 +47,10 @@ class Subwords:
     shortest: int
     longest: int
     table: np.ndarray  # [buckets, D]
+
+    def astype(self, kind: DTypeLike) -> Self:
+        """Return the same with numbers of another kind."""
+        return replace(self, table=self.table.astype(kind))
 
     def rows(self, word: str) -> list[int]:
         """Return the rows of a word's n-grams."""

@@ -1,8 +1,11 @@
 """Averaged word vectors: the weights and the removed direction by hand, and what is not known."""
 
+from pathlib import Path
+
 import numpy as np
 
 from headway.models.averaged_vectors import AveragedConfig, AveragedVectors
+from headway.models.subwords import Subwords
 from headway.models.word_vectors import WordVectors
 
 WORDS = ["the", ",", "rain", "soup", "snow", "Bread"]
@@ -47,3 +50,21 @@ def test_texts_without_known_words_all_get_the_same() -> None:
     nothing = WordVectors(["other"], np.ones((1, 4), np.float32))
     fitted = AveragedVectors.fit(("a", "b"), TEXTS, TARGETS, nothing, AveragedConfig())
     assert fitted.known_words == 0 and np.isfinite(fitted.predict(TEXTS)).all()
+
+
+def test_a_word_that_is_not_listed_has_the_mean_of_its_subwords(tmp_path: Path) -> None:
+    subwords = Subwords(3, 4, np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32))
+    vectors = WordVectors(WORDS, MATRIX, subwords=subwords)
+    fitted = AveragedVectors.fit(("a", "b"), TEXTS, TARGETS, vectors, AveragedConfig(a=0.1))
+    found, known = fitted.mean.of(["zzz", "rain zzz unseen", "", "rain Rain"])
+    halved = subwords.astype(np.float16)
+    zzz, unseen = halved.vector("zzz"), halved.vector("unseen")
+    rain = fitted.mean.weights[2] * MATRIX[2].astype(np.float16)
+    expected = np.array([zzz, (rain + zzz + unseen) / 3, np.zeros(4), rain])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert known == fitted.known_words == 1
+    assert fitted.settings["subwords"] == 50
+    fitted.save(tmp_path)
+    again = AveragedVectors.load(tmp_path)
+    assert again.parameters == fitted.parameters
+    assert np.array_equal(again.predict([*TEXTS, "new wörds"]), fitted.predict([*TEXTS, "new wörds"]))
