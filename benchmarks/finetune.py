@@ -13,7 +13,6 @@ over the sets, at least 1.5 times the strongest and 4 times the default, no set 
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,10 +115,16 @@ def memory(folder: str, size: str, rows: Mapping[str, int]) -> None:
 def peak_of(job: Work, title: str) -> dict[str, float]:
     """Train for an epoch and return the process's peak, in MB."""
     contender = CONTENDERS[title](job)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    before = memory_mb("VmRSS")
     contender.train(1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    peak = memory_mb("VmHWM")
     return {"peak": peak, "added": peak - before}
+
+
+def memory_mb(name: str) -> float:
+    """Return what Linux says of this program: VmRSS now, VmHWM at its peak (getrusage's would be the parent's too)."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1000
 
 
 def score(folder: str, seeds: int, epochs: int = 3, rows: int = 2500, held_out: int = 1000) -> None:

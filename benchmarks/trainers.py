@@ -40,6 +40,8 @@ class Contender(Protocol):
 class Headway:
     """The fine-tuned rung's training, with the arithmetic that this machine was found to be best at."""
 
+    frozen_groups = 0
+
     def __init__(self, work: Work) -> None:
         from headway.models.bert import Bert, BertConfig
         from headway.tasks import classification
@@ -49,7 +51,7 @@ class Headway:
         self.work = work
         self.encoder = TextEncoder.from_zoo("minilm", torch.device("cpu"))
         if work.size == "base":
-            backbone = Bert(BertConfig(vocab_size=self.encoder.vocab_size, **BASE))
+            backbone = Bert(BertConfig(vocab_size=self.encoder.tokenizer.vocab_size, **BASE))
             self.encoder = TextEncoder(backbone, self.encoder.tokenizer, MAX_TOKENS, torch.device("cpu"))
         self.model = classification.build(self.encoder, work.classes, work.seed)
 
@@ -59,7 +61,9 @@ class Headway:
         from headway.training.settings import TrainingSettings
 
         assert seconds is None, "the time that Headway takes is the budget of the others"
-        settings = TrainingSettings(epochs=epochs, learning_rate=RATE, batch_size=BATCH)
+        settings = TrainingSettings(
+            epochs=epochs, learning_rate=RATE, batch_size=BATCH, frozen_groups=self.frozen_groups
+        )
         work = self.work
         fine_tune(self.model, self.encoder, work.texts, work.targets, settings, work.seed, Silent())
 
@@ -67,6 +71,11 @@ class Headway:
         from headway.tasks import classification
 
         return classification.probabilities(self.model, self.encoder, texts).argmax(axis=1)
+
+    def freeze(self) -> "Headway":
+        """Let only the head learn: each text goes through the encoder once."""
+        self.frozen_groups = len(self.encoder.backbone.layer_groups())
+        return self
 
 
 class Transformers:
@@ -185,7 +194,8 @@ CONTENDERS = {
     "transformers, default": lambda work: Transformers(work, strongest=False),
 }
 FROZEN = {
-    "headway": HeadwayFrozen,
+    "headway": lambda work: Headway(work).freeze(),
+    "headway's frozen rung": HeadwayFrozen,
     "transformers, strongest": lambda work: Transformers(work, strongest=True).freeze(),
     "transformers, default": lambda work: Transformers(work, strongest=False).freeze(),
 }
