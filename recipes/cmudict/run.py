@@ -109,8 +109,7 @@ def epoch(pairs: Ids, number: int, seed: int, size: int) -> list[transduction.Ba
 
 def fit(model: Transformer, pairs: Ids, settings: TrainingSettings, seed: int, progress: Any) -> float:
     """Train by the paper's recipe and leave the model at the mean of its last states; return the last epoch's loss."""
-    last = LastStates(model, AVERAGED)
-    loss = train(
+    return train(
         model,
         parameter_groups(model.parameters(), (), settings),
         lambda batch: transduction.loss(model, batch, smoothing=SMOOTHING),
@@ -119,10 +118,8 @@ def fit(model: Transformer, pairs: Ids, settings: TrainingSettings, seed: int, p
         seed,
         progress,
         name="training",
-        after_epoch=last,
+        companions=(LastStates(model, AVERAGED),),
     )
-    model.load_state_dict(last.mean())
-    return loss
 
 
 def fresh_model(symbols: Symbols, seed: int) -> Transformer:

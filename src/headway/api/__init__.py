@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from headway.api.fitting import distill, fit, learning_rates
-from headway.api.language import few_shot, generate, ngram, ngram_perplexity, perplexity, pretrain, stream
+from headway.api.language import few_shot, generate, ngram, ngram_perplexity, perplexity, stream
+from headway.api.pretraining import pretrain
 from headway.api.scoring import is_run, score_run
 from headway.api.vectors import VECTORS_PAGE, score_vectors, train_vectors
 from headway.bundle.run import Run

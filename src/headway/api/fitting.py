@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headway.api.climbing import begun, climb_prepared, decided, left_resumable, missing_weights
-from headway.api.folders import new_folder
+from headway.api.folders import new_folder, require_alone
 from headway.bundle.run import RECORD_FILE, Run
 from headway.core import device as machine
 from headway.core.errors import FetchError, RunError, UsageError
@@ -183,15 +183,8 @@ def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
     from headway.ladder.preparation import Options, require_same_machine
 
     started = time.monotonic()
-    allowed = {"resume", "data", "test", "fetch", "allow_inexact", "progress"}
-    for name, parameter in inspect.signature(fit).parameters.items():
-        path = name in {"data", "test"} and isinstance(options[name], str | Path)
-        if path or (name not in allowed and options[name] != parameter.default):
-            raise UsageError(
-                "stands in the run's plan and cannot be given again",
-                where="DATA" if name == "data" else f"--{name.replace('_', '-')}",
-                remedy=f"Resume with: headway fit --resume {folder}",
-            )
+    frames = {name for name in ("data", "test") if not isinstance(options[name], str | Path)}
+    require_alone(fit, options, {"resume", "fetch", "allow_inexact", "progress", *frames}, "fit", "data")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
             "a run is resumed in one process",

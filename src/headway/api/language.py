@@ -16,55 +16,6 @@ if TYPE_CHECKING:
     from headway.tasks.decoder import TextDecoder
 
 
-def pretrain(
-    corpus: str | Path,
-    *,
-    arch: str = "bert",
-    size: str = "tiny",
-    vocabulary: str | Path | None = None,
-    cased: bool = False,
-    epochs: int = 10,
-    seed: int = 0,
-    out: str | Path | None = None,
-    device: str | None = None,
-    progress: Progress | None = None,
-) -> Path:
-    """Pretrain a network on plain text or line pairs; return the folder with it, which ``fit`` takes as its model.
-
-    Arguments:
-        corpus: a text file, or a folder of .txt files, each a document; its last lines are held out to measure by.
-            For a transformer each line is a pair: source, tab, target; the pairs of some sources are held out.
-        arch, size: "awd-lstm", "bert", "elmo", "gpt2", "t5" or "transformer"; "tiny", "mini" or "small".
-        vocabulary: a published vocabulary; made from the corpus when left out. For bert a `vocab.txt`, for t5 a
-            `spiece.model`, else a `vocab.json` (with `merges.txt` beside it); for each its `tokenizer.json`.
-        cased: keep capital letters in a BERT's or an AWD-LSTM's vocabulary that is made here, and a BERT's accents; the
-            others do.
-        epochs: how many times the corpus is gone through.
-        out: the folder to make; ``<corpus>-<arch>-<size>`` in the working folder when left out.
-
-    The estimate of its time is said to ``progress`` before the first step; what came out stands in the folder's
-    ``pretraining.json``.
-    Raises HeadwayError: UsageError, DataError, TrainingError, ResourceError, RunError (the folder is there already).
-    """
-    from headway.core.files import atomic_folder
-    from headway.training.pretraining import Order
-    from headway.training.pretraining import pretrain as run
-
-    order = Order(
-        corpus=Path(corpus),
-        architecture=arch,
-        size=size,
-        vocabulary=None if vocabulary is None else Path(vocabulary),
-        cased=cased,
-        epochs=epochs,
-        seed=seed,
-    )
-    folder = new_folder(out, f"{order.corpus.name.split('.')[0]}-{arch}-{size}")
-    with atomic_folder(folder) as temporary:
-        run(order, temporary, machine.choose_device(device), progress or Silent())
-    return folder
-
-
 def ngram(
     corpus: str | Path, *, order: int = 5, by: str | Path = "words", out: str | Path | None = None
 ) -> Path:

@@ -8,11 +8,11 @@ import typer
 
 def pretrain(
     corpus: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A text file, or a folder of .txt files; for a transformer, lines of source, tab, target."
         ),
-    ],
+    ] = None,
     arch: Annotated[
         str, typer.Option(help="What is built: awd-lstm, bert, elmo, gpt2, t5 or transformer.")
     ] = "bert",
@@ -33,6 +33,16 @@ def pretrain(
         Path | None, typer.Option(metavar="DIR", help="The folder to make. [CORPUS-ARCH-SIZE]")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [fastest]")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with the pretraining that was to make this folder; nothing else is given.",
+        ),
+    ] = None,
+    allow_inexact: Annotated[
+        bool, typer.Option("--allow-inexact", help="Resume on another machine or with other versions too.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the record of the pretraining as JSON.")
@@ -54,6 +64,8 @@ def pretrain(
             seed=seed,
             out=out,
             device=device,
+            resume=resume,
+            allow_inexact=allow_inexact,
             progress=progress,
         )
     record = read_json(folder / "pretraining.json")

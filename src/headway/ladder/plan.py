@@ -84,15 +84,6 @@ class Plan:
                 remedy="Put back what was there, or make a new run.",
             )
 
-    def differences(self, machine: Mapping[str, str], versions: Mapping[str, str]) -> list[str]:
-        """Say what of this machine and its software is not as it was when the run began."""
-        pairs = (
-            (then, now, name)
-            for then_all, now_all in ((self.machine, machine), (self.versions, versions))
-            for name, then, now in ((name, then, now_all.get(name)) for name, then in then_all.items())
-        )
-        return [f"{name} was {then}, is {now}" for then, now, name in pairs if then != now]
-
 
 def decide(
     rows: Rows,

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from headway.bundle.record import DataFacts
 from headway.core import device as machine
-from headway.core.errors import RunError, UsageError
+from headway.core.circumstances import require_same
+from headway.core.errors import UsageError
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
 from headway.core.times import parse_seconds
@@ -219,16 +220,8 @@ def require_same_machine(plan: Plan, device: str | None, allow_inexact: bool, pr
     """Raise RunError where this machine or its software differ from the run's, unless that is allowed."""
     if "torch device" in plan.machine:
         import torch  # noqa: F401  # so that the device is known
-    differences = plan.differences(machine_facts(device), installed_versions())
-    if not differences:
-        return
-    if not allow_inexact:
-        raise RunError(
-            f"other circumstances than when the run began: {'; '.join(differences)}",
-            where="--resume",
-            remedy="Go on where it began, or give --allow-inexact: the last digits may then differ.",
-        )
-    progress.say(f"  not exactly as it would have been: {'; '.join(differences)}")
+    now = machine_facts(device) | installed_versions()
+    require_same(plan.machine | plan.versions, now, allow_inexact, progress)
 
 
 def _hash_rows(rows: Rows) -> str:

@@ -30,8 +30,8 @@ def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return mean
 
 
-class LastStates:
-    """Copies of a model's last states; what `training.loop.train` may call after each epoch."""
+class LastStates(Companion):
+    """Copies of a model's states after its last epochs, whose mean takes the weights' place when training is done."""
 
     def __init__(self, model: nn.Module, count: int) -> None:
         if count < 1:
@@ -39,10 +39,33 @@ class LastStates:
         self._model = model
         self._states: deque[dict[str, Tensor]] = deque(maxlen=count)
 
-    def __call__(self, epoch: int) -> None:
+    def after_epoch(self, epoch: int) -> bool:
         """Copy the model's state as it is now."""
         with torch.no_grad():
             self._states.append({name: tensor.clone() for name, tensor in self._model.state_dict().items()})
+        return False
+
+    def after_training(self) -> None:
+        """Put the mean of the copies into the model."""
+        self._model.load_state_dict(self.mean())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the copies, the oldest first."""
+        return {
+            f"{place}.{name}": tensor
+            for place, state in enumerate(self._states)
+            for name, tensor in state.items()
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        device = next(self._model.parameters()).device
+        copies: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in state.items():
+            place, _, name = key.partition(".")
+            copies.setdefault(int(place), {})[name] = tensor.to(device)
+        self._states.clear()
+        self._states.extend(copies[place] for place in sorted(copies))
 
     def mean(self) -> dict[str, Tensor]:
         """Return the mean of the states that were copied last, ready for `load_state_dict`."""

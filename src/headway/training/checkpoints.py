@@ -73,9 +73,9 @@ class Checkpoints:
                 continue
             if state.get("format") != FORMAT or state.get("identity") != self.identity:
                 raise RunError(
-                    "belongs to a training with other settings or other rows",
+                    f"belongs to another training: {self._differences(state.get('identity'))}",
                     where=str(path),
-                    remedy="Start a new run.",
+                    remedy="Give what it began with, or start a new run.",
                 )
             position = Position(**{name: state[name] for name in Position.__dataclass_fields__})
             _fill(tensors, model, optimizer, companions)
@@ -90,6 +90,13 @@ class Checkpoints:
                 remedy="Remove this folder and resume: this training then starts again, finished ones are kept.",
             )
         return Position()
+
+    def _differences(self, found: Any) -> str:
+        """Say what differs from the identity of a checkpoint."""
+        if not isinstance(found, dict):
+            return "it does not say which"
+        names = [name for name in self.identity | found if self.identity.get(name) != found.get(name)]
+        return ", ".join(f"{name} was {found.get(name)}, is {self.identity.get(name)}" for name in names)
 
     def due(self) -> bool:
         """Return whether it is time to save."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headway.blocks.recurrent import LstmState
 from headway.core.errors import UsageError
 from headway.core.seeding import derive
 from headway.data.corpus import Corpus
@@ -27,6 +28,7 @@ from headway.tasks.decoder import TextDecoder
 from headway.tasks.encoder import UNBOUNDED
 from headway.tasks.running_text import Penalties, Window
 from headway.tasks.scoring import perplexity
+from headway.training.companions import Companion
 from headway.training.pretraining import Order
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
@@ -66,6 +68,9 @@ class AwdLstmOnText:
     seed: int
     device: torch.device
     state: State | None = None  # where the rows are
+
+    def __post_init__(self) -> None:
+        self.companions: Sequence[Companion] = (CarriedState(self),)
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -126,9 +131,6 @@ class AwdLstmOnText:
         value, self.state = running_text.loss(self.model, batch, self.state, WINDOW, Penalties())
         return value
 
-    def after_epoch(self, epoch: int) -> None:
-        """Keep nothing: the last state is the one."""
-
     def measure(self) -> dict[str, float]:
         """Return how well the held-out text is predicted; an unknown word counts as one word like the others."""
         decoder = TextDecoder(self.model, self.tokenizer, self.device)
@@ -155,3 +157,24 @@ class AwdLstmOnText:
         """Write model and tokenizer, in fastai's layout."""
         save_language_model(self.model, folder)
         self.tokenizer.save(folder, max_tokens=UNBOUNDED)
+
+
+class CarriedState(Companion):
+    """The state that is carried from window to window, as part of each checkpoint."""
+
+    def __init__(self, work: AwdLstmOnText) -> None:
+        self._work = work
+
+    def state(self) -> dict[str, Tensor]:
+        """Return each layer's."""
+        layers = enumerate(self._work.state or ())
+        return {
+            f"{i}.{name}": tensor for i, layer in layers for name, tensor in (("h", layer.h), ("c", layer.c))
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        device = self._work.device
+        self._work.state = tuple(
+            LstmState(state[f"{i}.h"].to(device), state[f"{i}.c"].to(device)) for i in range(len(state) // 2)
+        )

@@ -27,6 +27,7 @@ from headway.tasks import masked_language, next_sentence
 from headway.tasks.masked_language import Vocabulary, mask
 from headway.tasks.next_sentence import Batch, Document
 from headway.tasks.unigram import Unigram
+from headway.training.companions import Companion
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretraining import save_pretraining
@@ -61,6 +62,7 @@ class BertOnText:
     held_out: Sequence[Example]
     seed: int
     device: torch.device
+    companions: Sequence[Companion] = ()
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -108,9 +110,6 @@ class BertOnText:
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of the two means."""
         return next_sentence.loss(self.model, batch)
-
-    def after_epoch(self, epoch: int) -> None:
-        """Keep nothing: the last state is the one."""
 
     def measure(self) -> dict[str, float]:
         """Return how often held-out masked tokens and next sentences are named rightly."""

@@ -26,6 +26,7 @@ from headway.data.corpus import Corpus
 from headway.data.words import split_words
 from headway.models.elmo import Elmo, ElmoConfig
 from headway.models.elmo_language import BEGIN, END, UNKNOWN, ElmoLanguageModel
+from headway.training.companions import Companion
 from headway.training.pretraining import Order
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_encoder
@@ -85,6 +86,7 @@ class ElmoOnText:
     samples: int
     seed: int
     device: torch.device
+    companions: Sequence[Companion] = ()
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -143,9 +145,6 @@ class ElmoOnText:
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean of both directions, against a sample of the words."""
         return self.model.sampled_loss(self.model.both(batch.characters, batch.words), self.samples)
-
-    def after_epoch(self, epoch: int) -> None:
-        """Keep nothing: the last state is the one."""
 
     def measure(self) -> dict[str, float]:
         """Return the held-out lines' perplexity, of both directions together and over all words that are predicted."""

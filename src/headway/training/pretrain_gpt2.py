@@ -28,6 +28,7 @@ from headway.tasks.decoder import TextDecoder
 from headway.tasks.next_token import Batch
 from headway.tasks.scoring import perplexity
 from headway.tasks.unigram import Unigram
+from headway.training.companions import Companion
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
@@ -53,6 +54,7 @@ class Gpt2OnText:
     held_out: Sequence[str]
     seed: int
     device: torch.device
+    companions: Sequence[Companion] = ()
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -112,9 +114,6 @@ class Gpt2OnText:
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy."""
         return next_token.loss(self.model, batch)
-
-    def after_epoch(self, epoch: int) -> None:
-        """Keep nothing: the last state is the one."""
 
     def measure(self) -> dict[str, float]:
         """Return how well the held-out text is predicted, a window's half at a time."""

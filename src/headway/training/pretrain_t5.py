@@ -26,6 +26,7 @@ from headway.tasks import transduction
 from headway.tasks.span_corruption import corrupt, draw_spans
 from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
+from headway.training.companions import Companion
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
@@ -52,6 +53,7 @@ class T5OnText:
     held_out: np.ndarray
     seed: int
     device: torch.device
+    companions: Sequence[Companion] = ()
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -101,9 +103,6 @@ class T5OnText:
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of what was left out, sentinels and end included."""
         return transduction.loss(self.model, batch)
-
-    def after_epoch(self, epoch: int) -> None:
-        """Keep nothing: the last state is the one."""
 
     def measure(self) -> dict[str, float]:
         """Return how well held-out spans are told, token by token, sentinels and end not counted."""

@@ -30,6 +30,7 @@ from headway.tasks import transduction
 from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
 from headway.training.averaging import LastStates
+from headway.training.companions import Companion
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
@@ -85,7 +86,8 @@ class TransformerOnPairs:
     device: torch.device
 
     def __post_init__(self) -> None:
-        self._last = LastStates(self.model, max(1, min(AVERAGED, self.settings.epochs // 3)))
+        last = LastStates(self.model, max(1, min(AVERAGED, self.settings.epochs // 3)))
+        self.companions: Sequence[Companion] = (last,)
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -143,12 +145,6 @@ class TransformerOnPairs:
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy with smoothed labels."""
         return transduction.loss(self.model, batch, smoothing=SMOOTHING)
-
-    def after_epoch(self, epoch: int) -> None:
-        """Keep the state; after the last epoch, put the mean of those kept in its place."""
-        self._last(epoch)
-        if epoch == self.settings.epochs - 1:
-            self.model.load_state_dict(self._last.mean())
 
     def measure(self) -> dict[str, float]:
         """Return how well held-out targets are predicted and answered."""

@@ -26,6 +26,8 @@ from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.data.corpus import Corpus, read_corpus
+from headway.training.checkpoints import Checkpoints
+from headway.training.companions import Companion
 from headway.training.groups import parameter_groups
 from headway.training.loop import train
 from headway.weights.cache import cache_folder
@@ -60,6 +62,16 @@ class Order:
     cased: bool = False  # whether a vocabulary made from the corpus keeps capital letters and accents
     epochs: int = 10
     seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Take what `to_dict` gave."""
+        vocabulary = None if values["vocabulary"] is None else Path(values["vocabulary"])
+        return cls(**dict(values) | {"corpus": Path(values["corpus"]), "vocabulary": vocabulary})
 
 
 class Size(NamedTuple):
@@ -97,8 +109,9 @@ class Pretraining(Protocol):
     def loss(self, batch: Any) -> Tensor:
         """Return a batch's loss."""
 
-    def after_epoch(self, epoch: int) -> None:
-        """Look at the network as it is after an epoch, where the paper keeps some of its states."""
+    @property
+    def companions(self) -> Sequence[Companion]:
+        """What goes along with the training: where the paper averages states, or one is carried from step to step."""
 
     def measure(self) -> dict[str, float]:
         """Return the trained network's figures on the held-out text, with those of a model without context."""
@@ -124,10 +137,7 @@ class Pretrained:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, ready for JSON."""
-        order = vars(self.order) | {"corpus": str(self.order.corpus)}
-        if self.order.vocabulary is not None:
-            order |= {"vocabulary": str(self.order.vocabulary)}
-        return {"format": FORMAT, **vars(self), "order": order}
+        return {"format": FORMAT, **vars(self), "order": self.order.to_dict()}
 
 
 def pretraining_class(architecture: str) -> type[Pretraining]:
@@ -143,12 +153,8 @@ def pretraining_class(architecture: str) -> type[Pretraining]:
     return kind
 
 
-def pretrain(order: Order, folder: Path, device: torch.device, progress: Progress) -> Pretrained:
-    """Pretrain into an existing empty folder; the estimate is said before the first step.
-
-    Raises UsageError, DataError, TrainingError.
-    """
-    started = time.monotonic()
+def check(order: Order) -> type[Pretraining]:
+    """Return how it is done; raises UsageError on what is wrong whatever the corpus is."""
     kind = pretraining_class(order.architecture)
     if order.size not in kind.sizes:
         raise UsageError(
@@ -163,6 +169,19 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
             else f"the vocabulary of {order.architecture}"
         )
         raise UsageError(f"{kept} is not changed by it", where="--cased", remedy="Leave it out.")
+    return kind
+
+
+def pretrain(
+    order: Order, folder: Path, device: torch.device, progress: Progress, unfinished: Path | None = None
+) -> Pretrained:
+    """Pretrain into an existing empty folder; the estimate is said before the first step.
+
+    With a folder for what is ``unfinished``, checkpoints are kept there, and it goes on from the newest.
+    Raises UsageError, DataError, TrainingError, and RunError where the checkpoints are another training's.
+    """
+    started = time.monotonic()
+    kind = check(order)
     corpus = read_corpus(order.corpus)
     progress.say(f"{corpus.source}: {len(corpus.documents):,} documents, {corpus.characters:,} characters")
     work = kind.prepare(corpus, order, device)
@@ -173,7 +192,20 @@ def pretrain(order: Order, folder: Path, device: torch.device, progress: Progres
     steps = batches * work.settings.epochs
     seconds = steps * seconds_per_step(work, order.seed, arithmetic)
     progress.say(f"  {steps:,} steps, {batches:,} an epoch: about {human_seconds(seconds)}")
-    loss = _train(work, work.epoch_batches, work.settings, order.seed, arithmetic, progress, work.after_epoch)
+    checkpoints = None
+    if unfinished is not None:
+        identity = {"corpus": corpus.sha256, "described": work.describe(), "seed": order.seed}
+        checkpoints = Checkpoints(unfinished, work.settings.to_dict() | identity)
+    loss = _train(
+        work,
+        work.epoch_batches,
+        work.settings,
+        order.seed,
+        arithmetic,
+        progress,
+        work.companions,
+        checkpoints,
+    )
     progress.end()
     figures = work.measure()
     work.save(folder)
@@ -224,7 +256,8 @@ def _train(
     seed: int,
     arithmetic: Arithmetic,
     progress: Progress,
-    after_epoch: Callable[[int], None] | None = None,
+    companions: Sequence[Companion] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> float:
     def loss(batch: Any) -> Tensor:
         with arithmetic.forward():
@@ -241,7 +274,8 @@ def _train(
             seed,
             progress,
             name="pretraining",
-            after_epoch=after_epoch,
+            companions=companions,
+            checkpoints=checkpoints,
         )
 
 

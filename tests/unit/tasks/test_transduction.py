@@ -72,11 +72,9 @@ def test_a_transformer_learns_to_turn_texts_around() -> None:
     """By the whole recipe: smoothed labels, the paper's schedule, averaged states, beam search."""
     model, pairs = _model(), _pairs(1500, seed=3)
     settings = TrainingSettings(epochs=8, learning_rate=8e-3, warmup=0.2, weight_decay=0.0)
-    last = LastStates(model, 2)
     losses: list[float] = []
 
     def after_epoch(epoch: int) -> None:
-        last(epoch)
         losses.append(transduction.score(model, [_batch(pairs[:200])]).loss)
 
     train(
@@ -89,9 +87,9 @@ def test_a_transformer_learns_to_turn_texts_around() -> None:
         Silent(),
         schedule=inverse_square_root,
         after_epoch=after_epoch,
+        companions=(LastStates(model, 2),),
     )
     assert len(losses) == 8
-    model.load_state_dict(last.mean())
     assert transduction.score(model, [_batch(pairs[:200])]).loss < 0.5 * losses[0]
     fresh = _pairs(100, seed=4)
     found = transduction.answers(

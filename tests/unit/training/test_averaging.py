@@ -12,8 +12,11 @@ def test_the_mean_of_the_last_states() -> None:
     for epoch, value in enumerate((1.0, 2.0, 5.0)):
         nn.init.constant_(model.weight, value)
         model.num_batches_tracked.fill_(epoch)
-        last(epoch)
+        last.after_epoch(epoch)
+    again = LastStates(nn.BatchNorm1d(3), 2)
+    again.restore(last.state())
     mean = last.mean()
+    assert all(torch.equal(again.mean()[name], tensor) for name, tensor in mean.items())
     assert mean["weight"].tolist() == [3.5] * 3
     assert mean["num_batches_tracked"].item() == 2
     model.load_state_dict(mean)

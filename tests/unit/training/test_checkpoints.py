@@ -147,7 +147,7 @@ def test_when_all_are_damaged_it_says_so(tmp_path: Path) -> None:
 def test_another_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         _run(tmp_path / "work", 3)
-    with pytest.raises(RunError, match="other settings or other rows"):
+    with pytest.raises(RunError, match="belongs to another training: "):
         _run(tmp_path / "work", seed=1)
 
 
