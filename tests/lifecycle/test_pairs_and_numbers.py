@@ -2,14 +2,19 @@
 
 import csv
 import io
+import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_command_line import headway as run_headway
 
 import headway
 from conftest import TOPICS
+from headway.bundle.predictors import load_predictor
+from headway.data.inputs import TextPair
+from headway.tasks.finetuned import FineTunedClassifier
 
 
 def write_pairs(path: Path, label: str, rows: int = 160, seed: int = 3, flip: bool = False) -> Path:
@@ -114,7 +119,59 @@ def test_numbers(folder: Path, tiny_zoo: Path) -> None:
     refused = run_headway("fit", train, "--metric", "accuracy", "--offline", cwd=folder, status=1)
     assert "there is no metric 'accuracy'" in refused.stderr and "pearson, spearman" in refused.stderr
     refused = run_headway("fit", train, "--rungs", "majority", "--offline", cwd=folder, status=1)
-    assert "Known: mean, ngrams, frozen" in refused.stderr
+    assert "Known: mean, ngrams, frozen, distilled, finetuned" in refused.stderr
+
+
+@pytest.mark.parametrize("label", ["score", "label"])
+def test_the_encoder_reads_both_texts_together(
+    label: str, folder: Path, tiny_zoo: Path, tmp_path: Path
+) -> None:
+    train = write_pairs(folder / f"encoder-{label}.tsv", label, rows=120)
+    recipe = {"epochs": 2, "learning_rate": 1e-3}
+    options = {"rungs": "distilled,finetuned", "fetch": True, "recipe": recipe}
+    run = headway.fit(train, out=tmp_path / "run", **options)
+    assert [rung.status for rung in run.record.rungs] == ["measured", "measured"]
+    pair = ("rain sun hail", "rain sun snow")
+    inputs = [
+        TextPair(*pair),
+        TextPair(*reversed(pair)),
+        TextPair("bread", ""),
+        TextPair("x " * 100, "y " * 90),
+    ]
+    for rung in ("distilled", "finetuned"):
+        kept = run.folder / "rungs" / rung
+        loaded = load_predictor(kept).predictor
+        assert isinstance(loaded, FineTunedClassifier) and loaded.encoder.pairs
+        together = loaded.predict(inputs)
+        assert together.shape == ((4,) if label == "score" else (4, 2))
+        alone = np.concatenate([loaded.predict([one]) for one in inputs])
+        np.testing.assert_allclose(alone, together, atol=1e-5)
+        assert abs(together[0] - together[1]).max() > 1e-7  # which text is the first plays a part
+        assert loaded.cut(inputs) == 1
+        batch = loaded.encoder.pack(loaded.encoder.tokenize(inputs[:1]))
+        assert batch.segments is not None and batch.segments.tolist() == [0] * 5 + [1] * 4
+    if label == "score":
+        numbers = [float(one) for one in run.predict([pair] * 3, "finetuned")]
+        assert 0 < numbers[0] < 5 and len(set(numbers)) == 1  # in the labels' own units
+        assert (
+            json.loads((run.folder / "rungs/finetuned/config.json").read_text())["problem_type"]
+            == "regression"
+        )
+
+
+def test_numbers_of_any_size_are_learned_alike(folder: Path, tiny_zoo: Path, tmp_path: Path) -> None:
+    lines = [line.split("\t") for line in write_pairs(folder / "unit.tsv", "score").read_text().splitlines()]
+    found = []
+    for factor, shift in ((1, 0), (1e5, 3e7)):
+        told = [[first, second, str(factor * float(number) + shift)] for first, second, number in lines[1:]]
+        path = tmp_path / f"{factor:g}.tsv"
+        path.write_text("\n".join("\t".join(line) for line in [["premise", "hypothesis", "score"], *told]))
+        recipe = {"epochs": 2, "learning_rate": 1e-3}
+        options = {"fetch": True, "recipe": recipe, "refit": False}
+        run = headway.fit(path, rungs="mean,ngrams,frozen,finetuned", out=tmp_path / f"{factor:g}", **options)
+        found.append({rung.name: rung.scores["pearson"].value for rung in run.record.rungs if rung.scores})
+    for rung, score in found[0].items():
+        assert found[1][rung] == pytest.approx(score, abs=0.02), rung
 
 
 def test_told_columns_and_task(folder: Path) -> None:

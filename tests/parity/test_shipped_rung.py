@@ -38,3 +38,29 @@ def test_the_frozen_rung_opens_as_an_encoder(tiny_zoo: Path, topics_csv: Path, t
     expected = torch.cat([layer.mean(1) for layer in hidden], dim=1)
     frozen = load_predictor(folder).predictor
     np.testing.assert_allclose(frozen.embed(TEXTS[:1], 3), expected.numpy(), atol=1e-5)  # type: ignore[attr-defined]
+
+
+def test_pairs_and_numbers_open_in_transformers(tiny_zoo: Path, tmp_path: Path) -> None:
+    words = "rain sun cloud storm wind snow train ticket hotel flight".split()
+    rows = [
+        (words[i % 10], f"{words[i * 3 % 10]} and {words[i * 7 % 10]}", i % 7 + i / 100) for i in range(80)
+    ]
+    (tmp_path / "pairs.tsv").write_text(
+        "\n".join(["sentence1\tsentence2\tscore", *("\t".join(map(str, row)) for row in rows)])
+    )
+    run = headway.fit(tmp_path / "pairs.tsv", rungs="finetuned", fetch=True, out=tmp_path / "run")
+    folder = run.folder / "rungs" / "finetuned"
+    pairs = [
+        ("rain and a storm", "the cheese"),
+        ("", "x"),
+        ("snow " * 60, "Überall ☔ train"),
+        ("a", "wind " * 80),
+    ]
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    first, second = (list(texts) for texts in zip(*pairs, strict=True))
+    batch = tokenizer(first, second, padding=True, truncation=True, return_tensors="pt")
+    assert batch["token_type_ids"].max() == 1
+    with torch.inference_mode():
+        numbers = model(**batch).logits[:, 0]
+    np.testing.assert_allclose(run.predict(pairs), numbers.double().numpy(), atol=1e-4)

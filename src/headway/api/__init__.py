@@ -5,7 +5,7 @@ from pathlib import Path
 from headway.api.fitting import distill, fit, learning_rates
 from headway.api.language import few_shot, generate, ngram, ngram_perplexity, perplexity, stream
 from headway.api.pretraining import pretrain
-from headway.api.scoring import is_run, score_run
+from headway.api.scoring import is_run, score_benchmark, score_run
 from headway.api.vectors import VECTORS_PAGE, score_vectors, train_vectors
 from headway.bundle.run import Run
 
@@ -23,6 +23,7 @@ __all__ = [
     "ngram_perplexity",
     "perplexity",
     "pretrain",
+    "score_benchmark",
     "score_run",
     "score_vectors",
     "stream",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from headway.bundle.run import RECORD_FILE, Run
 
 if TYPE_CHECKING:
+    from headway.ladder.benchmarks import BenchmarkResult
     from headway.ladder.scoring import TableScore
 
 
@@ -32,6 +33,35 @@ def score_run(
 
     opened = run if isinstance(run, Run) else Run.open(run)
     return score_table(opened, data, text=text, label=label, rung=rung)
+
+
+def score_benchmark(
+    run: str | Path | Run,
+    *,
+    glue: str | Path | None = None,
+    snli: str | Path | None = None,
+    rung: str | None = None,
+    out: str | Path = "submission",
+) -> "BenchmarkResult":
+    """Score a run on a benchmark's own files, by its official figures.
+
+    Arguments:
+        glue: the folder of one of GLUE's tasks; what has no labels is answered in the server's form.
+        snli: a file of SNLI's.
+        out: the folder in which submission files are put.
+
+    Raises RunError, DataError, UsageError (the run was not trained for it).
+    """
+    from headway.core.errors import UsageError
+    from headway.ladder.benchmarks import score_glue, score_snli
+
+    opened = run if isinstance(run, Run) else Run.open(run)
+    if (glue is None) == (snli is None):
+        raise UsageError("give one of them", where="--glue, --snli")
+    if glue is not None:
+        return score_glue(opened, Path(glue), Path(out), rung)
+    assert snli is not None
+    return score_snli(opened, Path(snli), rung)
 
 
 def is_run(source: str | Path) -> bool:

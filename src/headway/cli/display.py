@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from headway.bundle.record import DataFacts, Difference, RungRecord, RunRecord
     from headway.bundle.run import Run
+    from headway.ladder.benchmarks import BenchmarkResult
     from headway.ladder.scoring import TableScore
 
 LINE_SECONDS = 15.0  # without a terminal, long work says one line in this time
@@ -204,6 +205,22 @@ def print_scores(found: "TableScore") -> None:
     for name, score in found.scores.items():
         print(f"{METRIC_TITLES[name].ljust(width)}  {score_words(score, name)}")
     print(f"{found.rung} on {found.rows:,} rows of {found.source}; 95 % intervals")
+
+
+def print_benchmark(found: "BenchmarkResult") -> None:
+    """Print the official figures of each file, and which submission files were written."""
+    lines = [
+        [part.part, METRIC_TITLES[name], score_words(score, name), f"{part.rows:,} rows"]
+        for part in found.scores
+        for name, score in part.scores.items()
+    ]
+    if lines:
+        _print_table([["", "", "95 % interval", ""], *lines])
+    for part in found.scores:
+        if part.left_out:
+            print(f"{part.part}: {part.left_out:,} pairs without a gold label are not scored")
+    for path in found.written:
+        print(f"Answers for the server: {path}")
 
 
 def print_facts(run: "Run") -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from headway.core.errors import DataError, UsageError
 from headway.data.columns import Columns
 from headway.data.examples import Examples, Task
+from headway.data.glue import refuse_hidden
 from headway.data.inputs import TextPair, characters, duplicate_groups, parts, same_input, same_text
 from headway.data.recognition import as_number, read_numbers, recognise_task
 from headway.data.table import Table, counted, did_you_mean, listed, shorten
@@ -139,6 +140,7 @@ def check_scored(
     such. Raises DataError, UsageError.
     """
     rows = _test_rows(table, columns, drop_limit)
+    refuse_hidden(rows.labels, table.source)
     targets = _numbers(rows) if task == "numbers" else _classes(rows, names)
     return _account(rows, task, names, targets, duplicate_groups(rows.inputs))
 

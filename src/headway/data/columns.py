@@ -17,7 +17,8 @@ _TEXT_NAMES = """
 """.split()
 _LABEL_NAMES = """
     label labels class category target intent sentiment topic coarse_label label_text label_name class_name
-    class_label categories classes tag output answer rating stars score polarity emotion gold y type
+    class_label categories classes tag output answer rating stars score polarity emotion gold y type quality
+    is_duplicate
 """.split()
 _PAIRS = (
     ("sentence1", "sentence2"),
@@ -28,6 +29,7 @@ _PAIRS = (
     ("question", "context"),
     ("query", "document"),
     ("query", "passage"),
+    ("#1_string", "#2_string"),
     ("text1", "text2"),
     ("text_1", "text_2"),
     ("text_a", "text_b"),

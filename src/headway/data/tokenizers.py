@@ -18,6 +18,7 @@ from headway.core.errors import DataError, UsageError
 from headway.core.files import write_json, write_text
 
 FILE = "tokenizer.json"
+_PAIRS_AT_ONCE = 1000
 CHARACTERS_AT_ONCE = 1_000_000  # the library takes some 500 bytes a character until it is done
 END = "<|endoftext|>"  # GPT-2's one special token: it stands between texts
 _FASTAI_BEGIN = "xxbos"
@@ -160,6 +161,35 @@ class Tokenizer:
                 cut += sum(1 for encoding in encodings if encoding.overflowing)
         except TypeError as error:
             raise DataError(_not_unicode(texts), where="texts") from error
+        finally:
+            self._tokenizer.no_truncation()
+        return Encoded(ids, cut)
+
+    @property
+    def joins_pairs(self) -> bool:
+        """Whether it has a form of its own for two texts in one sequence, as BERT's does."""
+        return self._tokenizer.num_special_tokens_to_add(is_pair=True) > 0
+
+    def encode_pairs(self, pairs: Sequence[tuple[str, str]], max_tokens: int) -> Encoded:
+        """Turn pairs into ids, in the tokenizer's own form; one longer than max_tokens loses the end of the longer text
+        and is counted.
+
+        Raises UsageError when max_tokens leaves no room, DataError on a text that is no Unicode.
+        """
+        least = 2 + self._tokenizer.num_special_tokens_to_add(is_pair=True)
+        if max_tokens < least:
+            raise UsageError(f"max_tokens must be at least {least}, found {max_tokens}", where="max_tokens")
+        self._tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+        ids: list[np.ndarray] = []
+        cut = 0
+        try:
+            for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+                part = [(first, second) for first, second in pairs[start : start + _PAIRS_AT_ONCE]]
+                encodings = self._tokenizer.encode_batch_fast(part)
+                ids += [np.array(encoding.ids, np.int32) for encoding in encodings]
+                cut += sum(1 for encoding in encodings if encoding.overflowing)
+        except TypeError as error:
+            raise DataError(_not_unicode([text for pair in pairs for text in pair]), where="texts") from error
         finally:
             self._tokenizer.no_truncation()
         return Encoded(ids, cut)

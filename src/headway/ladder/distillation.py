@@ -24,6 +24,7 @@ from headway.tasks import classification, distillation
 from headway.tasks.distillation import UNLABELLED, DistillationConfig, Knowledge
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
+from headway.tasks.numbers import Scale
 from headway.training.checkpoints import Checkpoints
 from headway.training.embeddings import used_rows
 from headway.training.loop import train
@@ -57,7 +58,7 @@ class Distillation:
         The teachers of the parts are those of the rung before; one for the training on all rows comes on top.
         """
         teacher = self.teaching.estimate(work)
-        encoder = TextEncoder.open(self.teaching.model, self.teaching.device)
+        encoder = self.teaching.open(work.inputs)
         pupil = self._pupil(encoder)
         model = classification.build(pupil, work.classes, seed=0)
         need = training_need(model, pupil, work.inputs, self.teaching.settings(len(work.inputs)).batch_size)
@@ -77,9 +78,15 @@ class Distillation:
         """Teach a student; the teacher is the fine-tuned rung of the same rows, trained here where there is none."""
         teacher = self._teacher(examples, seed, progress, scratch)
         texts = [*examples.inputs, *self.unlabelled]
-        targets = np.concatenate([examples.targets, np.full(len(self.unlabelled), UNLABELLED)])
         known = _knowledge(teacher, texts, progress, scratch)
         encoder, model = self._student(teacher, len(examples.names), derive(seed, "head"))
+        scale = Scale.of(examples, model.head)
+        if not isinstance(self.student, str):  # the teacher's head gives the numbers themselves
+            scale.unfold(model.head)
+        known = replace(known, logits=scale.standard(known.logits))
+        nothing = np.nan if examples.task == "numbers" else UNLABELLED
+        wanted = scale.standard(examples.targets)
+        targets = np.concatenate([wanted, np.full(len(self.unlabelled), nothing, wanted.dtype)])
         settings = student_settings(self.teaching.settings(len(texts), scratch))
         chosen = (
             settings.to_dict()
@@ -89,6 +96,7 @@ class Distillation:
         )
         kept = checkpoints_in(scratch, settings, encoder, seed, len(texts))
         teach(model, encoder, texts, targets, known, settings, self.config, seed, progress, kept)
+        scale.fold(model.head)
         return FineTunedClassifier(examples.names, encoder, model, chosen | {"seed": seed})
 
     def _teacher(
@@ -112,7 +120,8 @@ class Distillation:
     def _pupil(self, encoder: TextEncoder) -> TextEncoder:
         """Return the student's encoder before it is taught."""
         if isinstance(self.student, str):
-            return TextEncoder.open(self.student, self.teaching.device)
+            student = TextEncoder.open(self.student, self.teaching.device)
+            return replace(student, pairs=encoder.pairs)
         return replace(encoder, backbone=student_of(encoder.backbone, self.student))
 
 

@@ -19,7 +19,7 @@ from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.batches import OnDemand, epoch_order, length_batches
 from headway.data.examples import Examples
-from headway.data.inputs import are_pairs, texts_of
+from headway.data.inputs import are_pairs, characters, texts_of
 from headway.data.splits import deal
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
@@ -27,6 +27,7 @@ from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.finetuned import FineTunedClassifier
 from headway.tasks.frozen import Embed, FrozenClassifier, FrozenConfig, remembering
+from headway.tasks.numbers import Scale
 from headway.training.checkpoints import Checkpoints
 from headway.training.companions import Thaw
 from headway.training.embeddings import used_rows
@@ -78,9 +79,15 @@ class FrozenTraining:
             inputs = examples.inputs[start : start + 256]
             self.embed(texts_of(inputs), self.config.depths)
             progress.advance(len(inputs))
+        config = frozen_config(pairs=are_pairs(examples.inputs))
         return FrozenClassifier.fit(
-            examples.names, examples.inputs, examples.targets, self.encoder, self.config, self.embed
+            examples.names, examples.inputs, examples.targets, self.encoder, config, self.embed
         )
+
+
+def frozen_config(*, pairs: bool) -> FrozenConfig:
+    """Return how the head is fitted: more strictly on pairs, which have four times the features."""
+    return FrozenConfig(inverse_regularisation=0.001) if pairs else FrozenConfig()
 
 
 class FineTuning:
@@ -103,7 +110,7 @@ class FineTuning:
 
     def _timed(self, work: Workload) -> Estimate:
         texts = _sample(work.inputs)
-        encoder = TextEncoder.open(self.model, self.device)
+        encoder = self.open(work.inputs)
         asked = self.settings(len(texts))
         times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
@@ -113,7 +120,9 @@ class FineTuning:
         settings = replace(
             settings_for(len(texts)), epochs=2, batch_size=asked.batch_size, tokens_at_once=at_once
         )
-        fine_tune(model, encoder, texts, np.arange(len(texts)) % work.classes, settings, 0, _Stopwatch(times))
+        places = np.arange(len(texts))
+        targets = places % work.classes if work.classes else np.cos(places)  # any will do
+        fine_tune(model, encoder, texts, targets, settings, 0, _Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
@@ -142,18 +151,20 @@ class FineTuning:
         assert best is not None
         return best[1]
 
+    def open(self, inputs: Sequence[Any]) -> TextEncoder:
+        """Load the published encoder, to read such inputs."""
+        return replace(TextEncoder.open(self.model, self.device), pairs=are_pairs(inputs))
+
     def try_rates(self, examples: Examples, seed: int, progress: Progress, steps: int = 100) -> RangeTest:
         """Run the range test over so many batches of the examples, drawn again where they are fewer."""
         settings = self.settings(len(examples))
-        encoder = TextEncoder.open(self.model, self.device)
+        encoder = self.open(examples.inputs)
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         ids = encoder.tokenize(examples.inputs)
+        targets = Scale.of(examples, model.head).standard(examples.targets)
         draws = generator(seed, "rates").integers(len(ids), size=(steps, settings.batch_size))
-        batches = [
-            classification.batch(encoder, [ids[row] for row in rows], examples.targets[rows])
-            for rows in draws
-        ]
+        batches = [classification.batch(encoder, [ids[row] for row in rows], targets[rows]) for rows in draws]
 
         def loss(batch: classification.Batch) -> Tensor:
             with encoder.arithmetic.forward():
@@ -178,23 +189,25 @@ class FineTuning:
         progress: Progress,
         scratch: Scratch | None,
     ) -> FineTunedClassifier:
-        encoder = TextEncoder.open(self.model, self.device)
+        encoder = self.open(examples.inputs)
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
+        scale = Scale.of(examples, model.head)
         checkpoints = checkpoints_in(scratch, settings, encoder, seed, len(examples))
         fine_tune(
             model,
             encoder,
             examples.inputs,
-            examples.targets,
+            scale.standard(examples.targets),
             settings,
             seed,
             progress,
             checkpoints,
-            kept_from,
+            None if kept_from is None else replace(kept_from, targets=scale.standard(kept_from.targets)),
             Processes.joined(),
             None if scratch is None else scratch.training / "frozen",
         )
+        scale.fold(model.head)
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
         return FineTunedClassifier(examples.names, encoder, model, chosen)
 
@@ -202,13 +215,19 @@ class FineTuning:
 def _keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
     folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
-    trained = np.unique(examples.targets[folds != 0])
-    kept = (folds == 0) & np.isin(examples.targets, trained)
+    trained = np.unique(examples.strata[folds != 0])
+    kept = (folds == 0) & np.isin(examples.strata, trained)
     return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
 def score_on(model: Classifier, encoder: TextEncoder, examples: Examples) -> float:
-    """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts."""
+    """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts.
+
+    Of numbers, the share of their variance that is explained.
+    """
+    if examples.task == "numbers":
+        off = classification.numbers(model, encoder, examples.inputs) - examples.targets
+        return float(1 - np.square(off).mean() / (examples.targets.var() or 1.0))
     probabilities = classification.probabilities(model, encoder, examples.inputs)
     right = probabilities.argmax(axis=1) == examples.targets
     sure = np.log(
@@ -232,7 +251,7 @@ def settings_for(rows: int) -> TrainingSettings:
 def fine_tune(
     model: Classifier,
     encoder: TextEncoder,
-    texts: Sequence[str],
+    texts: Sequence[Any],
     targets: np.ndarray,
     settings: TrainingSettings,
     seed: int,
@@ -306,19 +325,19 @@ def checkpoints_in(
     return Checkpoints(scratch.training / f"checkpoints-{seed}", identity)
 
 
-def training_need(model: Classifier, encoder: TextEncoder, texts: Sequence[str], batch_size: int) -> Need:
-    """Measure what a token of the longest texts keeps for the backward pass; the rest goes by the weights."""
-    longest = sorted(encoder.tokenize(sorted(texts, key=len)[-8:]), key=len, reverse=True)
+def training_need(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], batch_size: int) -> Need:
+    """Measure what a token of the longest inputs keeps for the backward pass; the rest goes by the weights."""
+    longest = sorted(encoder.tokenize(sorted(inputs, key=characters)[-8:]), key=len, reverse=True)
     within = np.cumsum([len(ids) for ids in longest]) <= MEASURED_TOKENS
     measured = longest[: max(1, int(within.sum()))]
-    batch = classification.batch(encoder, measured, np.zeros(len(measured)))
+    batch = classification.batch(encoder, measured, np.zeros(len(measured), np.int64))
     with encoder.arithmetic.forward():
         kept = kept_bytes(model.train(), lambda: classification.loss(model, batch))
     return Need.of(model, kept, batch[0].lengths.total, len(longest[0]), batch_size)
 
 
-def _sample(texts: Sequence[str]) -> list[str]:
-    """Return texts spread evenly over the rows."""
+def _sample(texts: Sequence[Any]) -> list[Any]:
+    """Return inputs spread evenly over the rows."""
     places = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
     return [texts[place] for place in places]
 

@@ -29,6 +29,7 @@ class Decision:
     seconds: float | None = None
     memory: int | None = None
     tokens_at_once: int | None = None  # how much of a batch is computed at once, so that memory holds
+    misfit: str | None = None  # what speaks against it on these inputs: it is tried only by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,8 @@ def decide(
         if rung.name in known:
             continue
         decision = _decide(rung, work, None if plan.rungs is not None else left, missing)
+        if decision.misfit and decision.tried:
+            progress.say(f"  {rung.title}: {decision.misfit}")
         if decision.tried and decision.seconds is not None:
             left -= decision.seconds
             if decision.seconds >= 1:
@@ -138,6 +141,8 @@ def _decide(rung: Rung, work: Workload, left: float | None, missing: Mapping[str
     free = available_memory()
     if estimate.memory > free:
         reason = f"needs about {human_bytes(estimate.memory)} of memory, {human_bytes(free)} are free"
+    elif left is not None and estimate.misfit:
+        reason = f"{estimate.misfit}; --rungs {rung.name} tries it all the same"
     elif left is not None and estimate.seconds > left:
         reason = (
             f"would take about {human_seconds(estimate.seconds)}, "

@@ -1,7 +1,7 @@
 """The rungs of the ladder for texts and labels, cheapest first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +10,7 @@ from headway.core.device import choose_device
 from headway.core.errors import UsageError
 from headway.core.progress import Progress
 from headway.data.examples import Examples, Task
-from headway.data.inputs import mean_characters
+from headway.data.inputs import mean_characters, texts_of
 from headway.weights import catalog
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Estimate:
     seconds: float
     memory: int
     tokens_at_once: int | None = None  # how much of a batch is computed at once, so that memory holds
+    misfit: str | None = None  # what speaks against the rung on these inputs, whatever it costs
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,12 @@ class EncoderRung:
         return training
 
     def estimate(self, work: Workload) -> Estimate:
-        """Time a sample."""
-        return self.training.estimate(work)
+        """Time a sample, and see whether the tokenizer suits the texts."""
+        from headway.tasks.tokenizer_files import reader_of
+        from headway.tasks.tokenizer_fit import tokenizer_fit
+
+        fit = tokenizer_fit(reader_of(self._model), texts_of(work.inputs))
+        return replace(self.training.estimate(work), misfit=fit.problem)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -213,7 +218,7 @@ class DistilledRung:
 
     def estimate(self, work: Workload) -> Estimate:
         """Go by the teacher's estimate."""
-        return self._training.estimate(work)
+        return replace(self._training.estimate(work), misfit=self._teacher.estimate(work).misfit)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
@@ -253,16 +258,12 @@ def text_rungs(
             remedy=f"Known vectors: {', '.join(sorted(catalog.VECTORS))}.",
         )
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
-    frozen = EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device)
-    if task == "numbers" or pairs:
-        return [MeanRung() if task == "numbers" else MajorityRung(), NgramRung(), frozen]
+    averaging: list[Rung] = [EmbeddingRung(), VectorsRung(unlabelled, vectors), StaticRung(model, device)]
     return [
-        MajorityRung(),
+        MeanRung() if task == "numbers" else MajorityRung(),
         NgramRung(),
-        EmbeddingRung(),
-        VectorsRung(unlabelled, vectors),
-        StaticRung(model, device),
-        frozen,
+        *(averaging if task == "classes" and not pairs else []),
+        EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
         DistilledRung(finetuned, student, unlabelled),
         finetuned,
     ]

@@ -7,8 +7,10 @@ METRIC_TITLES = {
     "macro_f1": "macro-F1",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "f1": "F1",
+    "matthews": "Matthews correlation",
 }
-CORRELATIONS = {"pearson", "spearman"}  # said in hundredths, the others in percent
+CORRELATIONS = {"pearson", "spearman", "matthews"}  # said in hundredths, the others in percent
 
 
 def percent(fraction: float) -> str:

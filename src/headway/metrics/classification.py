@@ -77,6 +77,37 @@ def matthews(true: Labels, predicted: Labels, classes: int) -> float:
     return float(together / np.sqrt(spread)) if spread else 0.0
 
 
+def f1_counts(positive: int) -> Callable[[Labels, Labels], Counts]:
+    """Return what makes each row's counts of F1 of one class: of it, said to be of it, and both; [B, 3]."""
+
+    def counts(true: Labels, said: Labels) -> Counts:
+        of, named = np.asarray(true) == positive, np.asarray(said) == positive
+        return np.stack([of, named, of & named], axis=1).astype(np.int64)
+
+    return counts
+
+
+def matthews_counts(classes: int) -> Callable[[Labels, Labels], Counts]:
+    """Return what makes each row's counts of Matthews' correlation: its class, what was said, right; [B, 2C + 1]."""
+
+    def counts(true: Labels, said: Labels) -> Counts:
+        ones = np.eye(classes, dtype=np.int64)
+        right = (np.asarray(true) == np.asarray(said)).astype(np.int64)
+        return np.concatenate([ones[true], ones[said], right[:, None]], axis=1)
+
+    return counts
+
+
+def from_matthews_counts(sums: npt.NDArray[np.float64]) -> Floats:
+    """Return Matthews' correlation from sums of `matthews_counts`, [..., 2C + 1] -> [...]; 0 where it is undefined."""
+    classes = (sums.shape[-1] - 1) // 2
+    true, said, right = sums[..., :classes], sums[..., classes:-1], sums[..., -1]
+    rows = true.sum(axis=-1)
+    together = right * rows - (true * said).sum(axis=-1)
+    spread = (rows**2 - (true**2).sum(axis=-1)) * (rows**2 - (said**2).sum(axis=-1))
+    return np.where(spread > 0, together / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
+
+
 def score(metric: str, true: Labels, predicted: Labels, classes: int) -> float:
     """Return the metric of this name, a key of `METRICS`."""
     return float(METRICS[metric](tally(confusion(true, predicted, classes))))

@@ -59,7 +59,7 @@ def counts(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) ->
     return np.array(rows, dtype=np.int64)
 
 
-def from_counts(sums: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+def from_counts(sums: npt.NDArray[np.integer] | npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Return F1 from sums of `counts`, [..., 3] -> [...]; 0 where there is no span."""
     true, predicted, both = np.moveaxis(sums, -1, 0)
     return np.asarray(2 * both / np.maximum(true + predicted, 1), dtype=np.float64)

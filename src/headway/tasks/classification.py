@@ -1,7 +1,10 @@
-"""Single-label classification of texts: how the model is built, its batches, its loss, its decoding."""
+"""Classes and numbers from a text's, or a pair's, pooled vector: the model, its batches, its loss, its answers.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+A head with one output and targets that are numbers make a regression (Devlin et al. 2019, appendix B.1, of STS-B).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +19,9 @@ HEAD_DROPOUT = 0.1
 
 
 class Batch(NamedTuple):
-    """B texts and their targets [B]; ``first`` is the layer group that reads the texts, 0 where they are tokens."""
+    """B texts and their targets [B], int64 of classes, float32 of numbers; ``first`` is the layer group that reads the
+    texts, 0 where they are tokens.
+    """
 
     texts: Ragged
     targets: Tensor
@@ -24,16 +29,20 @@ class Batch(NamedTuple):
 
 
 def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
-    """Put a fresh head, drawn from ``seed``, on the encoder's backbone (which is trained in place)."""
+    """Put a fresh head, drawn from ``seed``, on the encoder's backbone (which is trained in place).
+
+    No classes: a head for numbers, of one output.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = encoder.backbone.head_class(encoder.backbone.num_pooled, classes, HEAD_DROPOUT)
+        head = encoder.backbone.head_class(encoder.backbone.num_pooled, max(classes, 1), HEAD_DROPOUT)
     return Classifier(encoder.backbone, head.to(encoder.device))
 
 
 def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) -> Batch:
     """Pack the token ids of B texts with their targets."""
-    return Batch(encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(encoder.device))
+    kind = np.float32 if np.issubdtype(targets.dtype, np.floating) else np.int64
+    return Batch(encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=kind)).to(encoder.device))
 
 
 def parts(examples: Batch, tokens: int) -> list[Batch]:
@@ -43,15 +52,31 @@ def parts(examples: Batch, tokens: int) -> list[Batch]:
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:
-    """Return the mean cross-entropy of a batch, in float32 whatever the model multiplies in."""
-    return F.cross_entropy(model(examples.texts, examples.first).float(), examples.targets)
+    """Return the mean cross-entropy of a batch, or the mean squared error of numbers, in float32 whatever the model
+    multiplies in.
+    """
+    logits = model(examples.texts, examples.first).float()
+    if examples.targets.is_floating_point():
+        return F.mse_loss(logits[:, 0], examples.targets)
+    return F.cross_entropy(logits, examples.targets)
 
 
-def probabilities(model: Classifier, encoder: TextEncoder, texts: Sequence[str]) -> np.ndarray:
-    """Return softmax(logits) of each text, float64 [B, C]."""
-    out = np.empty((len(texts), model.head.classifier.out_features))
+def probabilities(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]) -> np.ndarray:
+    """Return softmax(logits) of each input, float64 [B, C]."""
+    return _outputs(model, encoder, inputs, lambda logits: logits.softmax(dim=1))
+
+
+def numbers(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]) -> np.ndarray:
+    """Return the one output of each input, float64 [B]."""
+    return _outputs(model, encoder, inputs, lambda logits: logits)[:, 0]
+
+
+def _outputs(
+    model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], answer: Callable[[Tensor], Tensor]
+) -> np.ndarray:
+    out = np.empty((len(inputs), model.head.classifier.out_features))
     model.eval()
     with torch.inference_mode():
-        for rows, packed in encoder.batches(texts):
-            out[rows] = model(packed).double().softmax(dim=1).cpu().numpy()
+        for rows, packed in encoder.batches(inputs):
+            out[rows] = answer(model(packed).double()).cpu().numpy()
     return out

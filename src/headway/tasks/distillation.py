@@ -86,10 +86,28 @@ def batch(
     encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray, known: Knowledge, rows: np.ndarray
 ) -> Batch:
     """Pack the token ids of the texts at ``rows`` with their targets and the teacher's words."""
-    arrays = (np.asarray(targets, np.int64), known.logits[rows], known.vectors[rows])
+    labelled = is_labelled(targets)
+    kind = np.float32 if np.issubdtype(targets.dtype, np.floating) else np.int64
+    arrays = (np.asarray(targets, kind), known.logits[rows], known.vectors[rows])
     wanted, logits, vectors = (torch.from_numpy(array).to(encoder.device) for array in arrays)
-    labelled = int((arrays[0] != UNLABELLED).sum())
-    return Batch(encoder.pack(ids), wanted, logits, vectors, len(rows) / labelled if labelled else 0.0)
+    count = int(labelled.sum())
+    return Batch(encoder.pack(ids), wanted, logits, vectors, len(rows) / count if count else 0.0)
+
+
+def is_labelled(targets: np.ndarray) -> np.ndarray:
+    """Return which rows have a target, [B]: not UNLABELLED, or, of numbers, not NaN."""
+    found: np.ndarray = (
+        ~np.isnan(targets) if np.issubdtype(targets.dtype, np.floating) else targets != UNLABELLED
+    )
+    return found
+
+
+def hard_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return each row's cross-entropy, or the squared error of numbers, [B]; 0 without a target."""
+    if not targets.is_floating_point():
+        return F.cross_entropy(logits, targets, ignore_index=UNLABELLED, reduction="none")
+    off = logits[:, 0] - targets.nan_to_num()
+    return off.square().masked_fill(targets.isnan(), 0.0)
 
 
 def parts(examples: Batch, tokens: int) -> list[Batch]:
@@ -104,8 +122,11 @@ def parts(examples: Batch, tokens: int) -> list[Batch]:
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return T^2 KL(softmax(teacher / T) || softmax(student / T)), the mean over rows of logits [B, C].
 
-    T squared keeps the gradient's size whatever the temperature (Hinton et al. 2015, section 2).
+    T squared keeps the gradient's size whatever the temperature (Hinton et al. 2015, section 2). Of numbers, C = 1, it
+    is the mean squared error.
     """
+    if teacher.shape[1] == 1:
+        return F.mse_loss(student, teacher)
     wanted = F.log_softmax(teacher / temperature, dim=1)
     found = F.log_softmax(student / temperature, dim=1)
     return F.kl_div(found, wanted, reduction="batchmean", log_target=True) * temperature**2
@@ -125,8 +146,7 @@ def loss(model: Classifier, examples: Batch, config: DistillationConfig) -> Tens
     logits = model.head(vectors)
     total = config.soft * soft_loss(logits, examples.logits, config.temperature)
     if config.hard and examples.rows_per_label:
-        of_rows = F.cross_entropy(logits, examples.targets, ignore_index=UNLABELLED, reduction="none")
-        total = total + config.hard * examples.rows_per_label * of_rows.mean()
+        total = total + config.hard * examples.rows_per_label * hard_loss(logits, examples.targets).mean()
     if config.cosine and vectors.shape == examples.vectors.shape:
         total = total + config.cosine * cosine_loss(vectors, examples.vectors)
     return total

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -18,6 +18,8 @@ from headway.core.device import choose_device
 from headway.core.errors import WeightsError
 from headway.core.files import read_json
 from headway.data.characters import CharacterTokenizer
+from headway.data.pair_encoding import encode_pairs
+from headway.data.tokenizers import Encoded, Tokenizer
 from headway.tasks.tokenizer_files import AnyTokenizer, published_reader, reader_in
 from headway.weights import catalog
 from headway.weights.cache import cache_folder, fetch
@@ -34,12 +36,13 @@ TOKENS_IN_A_BATCH = 4096  # bounds the memory of prediction, whatever the texts'
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """What turns texts into vectors."""
+    """What turns texts, or pairs of them, into vectors."""
 
     backbone: "Backbone"
     tokenizer: AnyTokenizer | CharacterTokenizer
     max_tokens: int
     device: torch.device
+    pairs: bool = False  # whether an input is two texts, read as one sequence
 
     @classmethod
     def open(cls, model: str, device: torch.device) -> Self:
@@ -94,22 +97,30 @@ class TextEncoder:
         """What training computes with on the encoder's device."""
         return decide(self.device, cache_folder() / ARITHMETIC_FILE)
 
-    def tokenize(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Return each text's ids, cut at ``max_tokens``; one without any is what stands for nothing."""
-        encoded = self.tokenizer.encode(texts, self.max_tokens)
-        return [ids if len(ids) else self.tokenizer.nothing for ids in encoded.ids]
+    def tokenize(self, inputs: Sequence[Any]) -> list[np.ndarray]:
+        """Return each input's ids, cut at ``max_tokens``; one without any is what stands for nothing."""
+        return [ids if len(ids) else self.tokenizer.nothing for ids in self._encode(inputs).ids]
 
-    def cut(self, texts: Sequence[str]) -> int:
-        """Return how many of the texts are longer than the encoder reads."""
-        return self.tokenizer.encode(texts, self.max_tokens).cut
+    def cut(self, inputs: Sequence[Any]) -> int:
+        """Return how many of the inputs are longer than the encoder reads."""
+        return self._encode(inputs).cut
+
+    def _encode(self, inputs: Sequence[Any]) -> Encoded:
+        encode = partial(encode_pairs, self.tokenizer) if self.pairs else self.tokenizer.encode
+        return encode(inputs, self.max_tokens)
 
     def pack(self, ids: Sequence[np.ndarray]) -> Tokens:
-        """Lay token ids end to end, on the encoder's device."""
-        return Tokens.pack(ids).to(self.device)
+        """Lay token ids end to end, on the encoder's device; of pairs, what follows the first [SEP] is segment 1."""
+        joined = self.pairs and isinstance(self.tokenizer, Tokenizer) and self.tokenizer.joins_pairs
+        separator = (
+            self.tokenizer.special["sep"] if joined and isinstance(self.tokenizer, Tokenizer) else None
+        )
+        segments = None if separator is None else [_segments(row, separator) for row in ids]
+        return Tokens.pack(ids, segments).to(self.device)
 
-    def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, Tokens]]:
-        """Yield (rows, batch) over all texts, sorted by length, each batch of a bounded number of tokens."""
-        ids = self.tokenize(texts)
+    def batches(self, inputs: Sequence[Any]) -> Iterator[tuple[np.ndarray, Tokens]]:
+        """Yield (rows, batch) over all inputs, sorted by length, each batch of a bounded number of tokens."""
+        ids = self.tokenize(inputs)
         order = np.argsort([len(row) for row in ids], kind="stable")
         start = tokens = 0
         for end, row in enumerate(order):
@@ -143,6 +154,13 @@ class TextEncoder:
             means: list[torch.Tensor] = windowed(batch)
             return means
         return [mean_pool(layer) for layer in self.backbone.intermediates(batch)]
+
+
+def _segments(ids: np.ndarray, separator: int) -> np.ndarray:
+    """Return 0 for each token up to the first separator, and 1 for those behind it."""
+    found = ids == separator
+    behind: np.ndarray = (np.cumsum(found) - found > 0).astype(np.int64)
+    return behind
 
 
 def _max_tokens(folder: Path, backbone: "Backbone") -> int:

@@ -1,6 +1,7 @@
-"""The fine-tuned classifier as a predictor: every weight was trained on the task."""
+"""A fine-tuned encoder as a predictor: every weight was trained on the task."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -26,7 +27,7 @@ class FineTunedClassifier:
     def __init__(
         self, labels: tuple[str, ...], encoder: TextEncoder, model: Classifier, settings: dict[str, Any]
     ) -> None:
-        self.labels = labels
+        self.labels = labels  # none where it gives numbers
         self.encoder = encoder  # its backbone is the model's
         self.model = model
         self.settings = settings
@@ -35,26 +36,30 @@ class FineTunedClassifier:
     def opens_with(self) -> str | None:
         """How other software opens its folder."""
         kind = opened_by(self.encoder.backbone, "classifier")
-        return kind and f"transformers {kind} (uncalibrated logits)"
+        what = "uncalibrated logits" if self.labels else "the numbers"
+        return kind and f"transformers {kind} ({what})"
 
     @property
     def parameters(self) -> int:
         """The number of weights."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
-    def cut(self, texts: Sequence[str]) -> int:
-        """Return how many texts are longer than the encoder reads."""
-        return self.encoder.cut(texts)
+    def cut(self, inputs: Sequence[Any]) -> int:
+        """Return how many inputs are longer than the encoder reads."""
+        return self.encoder.cut(inputs)
 
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """Return softmax(logits), [B, C]."""
-        return classification.probabilities(self.model, self.encoder, texts)
+    def predict(self, inputs: Sequence[Any]) -> np.ndarray:
+        """Return softmax(logits), [B, C], or numbers [B]."""
+        answers = classification.probabilities if self.labels else classification.numbers
+        return answers(self.model, self.encoder, inputs)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer as `transformers` reads them, and ``finetuned.json``."""
         save_classifier(self.model, self.labels, folder)
         self.encoder.tokenizer.save(folder, max_tokens=self.encoder.max_tokens)
-        write_json(folder / _FILE, {"max_tokens": self.encoder.max_tokens, "settings": self.settings})
+        stored = {"max_tokens": self.encoder.max_tokens, "settings": self.settings}
+        kept = {"pairs": self.encoder.pairs, "numbers": not self.labels}
+        write_json(folder / _FILE, stored | {name: True for name, value in kept.items() if value})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -62,5 +67,6 @@ class FineTunedClassifier:
         stored = read_json(folder / _FILE)
         model, labels = load_classifier(folder)
         encoder = TextEncoder.around(cast("Backbone", model.backbone), folder, stored["max_tokens"])
+        encoder = replace(encoder, pairs=stored.get("pairs", False))
         model.to(encoder.device)
-        return cls(labels, encoder, model, stored["settings"])
+        return cls(() if stored.get("numbers") else labels, encoder, model, stored["settings"])

@@ -47,6 +47,14 @@ def reader_in(folder: Path) -> AnyTokenizer | CharacterTokenizer:
     return tokenizer_in(folder)
 
 
+def reader_of(model: str) -> AnyTokenizer | CharacterTokenizer:
+    """Return what turns texts into the ids of a cached model of the zoo by its name, or of a folder's model."""
+    if model in catalog.CATALOG:
+        entry = catalog.find(model)
+        return published_reader(entry, cache.fetch(entry, offline=True))
+    return reader_in(Path(model))
+
+
 def tokenizer_in(folder: Path) -> AnyTokenizer:
     """Read `tokenizer.json`, or an older model's `vocab.txt`, its `vocab.json` and `merges.txt`, or its `spiece.model`.
 

@@ -128,17 +128,18 @@ def save_language_model(model: LanguageModel, folder: Path) -> None:
 
 def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> None:
     """Write a classifier with its label names into an existing folder, for
-    `AutoModelForSequenceClassification`.
+    `AutoModelForSequenceClassification`; one without labels is a regression.
     """
+    named = labels or ["number"]
     backbone = cast("Backbone", model.backbone)
     form = layout(architecture_of(backbone))
     config = {
         "architectures": [form.CLASSIFIER_CLASS],
         **form.write_config(backbone.config),
         form.HEAD_DROPOUT: model.head.dropout.p,
-        "id2label": {str(index): label for index, label in enumerate(labels)},
-        "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": "single_label_classification",
+        "id2label": {str(index): label for index, label in enumerate(named)},
+        "label2id": {label: index for index, label in enumerate(named)},
+        "problem_type": "single_label_classification" if labels else "regression",
     }
     write_json(folder / "config.json", config)
     write_safetensors(folder / "model.safetensors", to_theirs(model.state_dict(), form.CLASSIFIER))

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from headway.tasks.distillation import cosine_loss, soft_loss
+from headway.tasks.distillation import cosine_loss, hard_loss, soft_loss
 
 
 def test_the_soft_loss_is_zero_for_equal_logits_and_by_hand() -> None:
@@ -36,3 +36,14 @@ def test_the_cosine_loss_is_torchs_own() -> None:
     student, teacher = (torch.randn(7, 4, generator=generator) for _ in range(2))
     wanted = F.cosine_embedding_loss(student, teacher, torch.ones(7))
     assert torch.allclose(cosine_loss(student, teacher), wanted)
+
+
+def test_numbers_are_taught_by_squares_and_those_without_a_label_by_the_teacher_alone() -> None:
+    student = torch.tensor([[1.0], [2.0], [3.0]], requires_grad=True)
+    teacher = torch.tensor([[1.0], [4.0], [3.0]])
+    assert soft_loss(student, teacher, 2.0).item() == pytest.approx(4 / 3)
+    targets = torch.tensor([0.0, float("nan"), 5.0])
+    losses = hard_loss(student, targets)
+    assert losses.tolist() == [1.0, 0.0, 4.0]
+    losses.sum().backward()
+    assert student.grad is not None and student.grad.tolist() == [[2.0], [0.0], [-4.0]]
