@@ -17,7 +17,7 @@ from headway.core.errors import DataError, UsageError
 from headway.core.progress import Progress, Silent
 
 LONGEST_SENTENCE = 10_000  # words; a longer one is cut into several, nothing is lost
-_BLOCK = 5_000  # sentences that are encoded together
+_BLOCK = 20_000  # words, about, that are encoded together: as many strings are held at once
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
@@ -129,7 +129,15 @@ def _short(sentences: Sentences) -> Iterator[list[str]]:
 
 
 def _blocks(sentences: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    while block := list(itertools.islice(sentences, _BLOCK)):
+    block: list[list[str]] = []
+    words = 0
+    for sentence in sentences:
+        block.append(sentence)
+        words += len(sentence)
+        if words >= _BLOCK:
+            yield block
+            block, words = [], 0
+    if block:
         yield block
 
 
