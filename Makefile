@@ -8,7 +8,7 @@ REFERENCES := transformers gensim
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
   recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec \
-  recipe-distil
+  recipe-distil recipe-distil-mlm
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -85,6 +85,9 @@ recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cel
 
 recipe-cmudict: $(VENV)/.headway  ## spelling to phonemes; about 12 minutes on 2 cores
 	$(BIN)/python recipes/cmudict/run.py
+
+recipe-distil-mlm: $(VENV)/.headway  ## DistilBERT's way, on the small BERT of recipe-pretrain-bert; about 12 minutes
+	$(BIN)/python -m recipes.distil_mlm.run
 
 recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5: recipe-pretrain-%: $(VENV)/.headway  ## 30 minutes at most
 	$(BIN)/python -m recipes.pretrain_small.run $*

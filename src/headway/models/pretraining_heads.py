@@ -42,7 +42,12 @@ class MaskedLanguageModel(nn.Module):
 
     def forward(self, batch: Tokens, places: Tensor) -> Tensor:
         """Return the logits [M, V] at M places, given as indexes into the batch's N tokens."""
-        return self._masked(self.backbone.features(batch).tokens.values, places)
+        return self.read(batch, places)[1]
+
+    def read(self, batch: Tokens, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the last layer's vectors of all tokens [N, D], and the logits at the places [M, V]."""
+        vectors = self.backbone.features(batch).tokens.values
+        return vectors, self._masked(vectors, places)
 
     def _masked(self, x: Tensor, places: Tensor) -> Tensor:
         words = cast("nn.Embedding", self.backbone.embeddings.word)

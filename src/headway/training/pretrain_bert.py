@@ -105,7 +105,7 @@ class BertOnText:
         """Return all pairs in the epoch's order, masked in the epoch's way."""
         order = epoch_order(len(self.examples), self.seed, epoch)
         chosen = [self.examples[row] for row in order]
-        return self._batches(chosen, generator(self.seed, "masks", epoch))
+        return self.batches(chosen, generator(self.seed, "masks", epoch))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the sum of the two means."""
@@ -113,7 +113,7 @@ class BertOnText:
 
     def measure(self) -> dict[str, float]:
         """Return how often held-out masked tokens and next sentences are named rightly."""
-        batches = self._batches(self.held_out, generator(self.seed, "held-out masks"))
+        batches = self.batches(self.held_out, generator(self.seed, "held-out masks"))
         masked = [batch.masked for batch in batches]
         found = masked_language.score(self.model, masked)
         texts = (example.ids for example in self.examples)
@@ -137,7 +137,8 @@ class BertOnText:
         special = self.tokenizer.special
         return Vocabulary(self.tokenizer.vocab_size, special["mask"], tuple(special.values()))
 
-    def _batches(self, examples: Sequence[Example], random: np.random.Generator) -> list[Batch]:
+    def batches(self, examples: Sequence[Example], random: np.random.Generator) -> list[Batch]:
+        """Mask pairs and pack them."""
         vocabulary, size = self._vocabulary, self.settings.batch_size
         batches = []
         for start in range(0, len(examples), size):
