@@ -8,7 +8,7 @@ REFERENCES := transformers gensim
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
   recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec \
-  recipe-distil recipe-distil-mlm
+  recipe-distil recipe-distil-mlm recipe-pictures
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -94,6 +94,11 @@ recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5: recipe-pretrain-%:
 
 recipe-distil: $(VENV)/.headway  ## a 3-layer student of MiniLM against its teacher, about 45 minutes
 	$(BIN)/python recipes/distil/run.py
+
+recipe-pictures: $(VENV)/.headway  ## frozen, from scratch and fine-tuned on three sets of pictures, about 2 hours; cells that are there are kept
+	$(BIN)/headway zoo fetch mobilenet-v2
+	$(BIN)/python recipes/pictures/run.py targets
+	$(BIN)/python recipes/pictures/run.py figure
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -113,6 +113,7 @@ def _conclude(
     """Compare, decide, refit what ships, and write predictions, report and record; the record comes last."""
     from headway.bundle.record import FORMAT, RunRecord
     from headway.ladder.climb import refit
+    from headway.ladder.explanations import explain_errors
     from headway.ladder.summary import compare_rungs, predictions_csv, rung_records, shipped_details
     from headway.ladder.verdict import decide
     from headway.report.page import render
@@ -124,12 +125,15 @@ def _conclude(
     rungs = rung_records(ascent, comparison)
     verdict = decide(comparison, rungs, metric_why=plan.metric_why, split=rows.kind, tolerance=plan.tolerance)
     shipped = next(step for step in ascent.measured if step.rung.name == verdict.ships)
+    assert shipped.measured is not None
+    details = shipped_details(shipped.measured, rows)
+    explanations = (
+        {} if ascent.interrupted else explain_errors(verdict.ships, details.errors, rows, kept, progress)
+    )
     refitted = plan.refit and not ascent.interrupted
     if refitted:
         progress.say(f"Training {shipped.rung.title} again on all {len(rows.examples):,} rows")
         refit(shipped, rows, plan, folder, kept, progress)
-    assert shipped.measured is not None
-    details = shipped_details(shipped.measured, rows)
     record = RunRecord(
         format=FORMAT,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -149,7 +153,7 @@ def _conclude(
         seconds=time.monotonic() - started,
     )
     write_text(folder / PREDICTIONS_FILE, predictions_csv(ascent, rows))
-    write_text(folder / REPORT_FILE, render(record))
+    write_text(folder / REPORT_FILE, render(record, explanations))
     write_json(folder / RECORD_FILE, record.to_dict())
     return record
 

@@ -31,7 +31,7 @@ def fit(
     label: str | None = None,
     task: str | None = None,
     test: Any | None = None,
-    model: str | Path = "minilm",
+    model: str | Path | None = None,
     student: str | Path | int | None = None,
     unlabelled: str | Path | None = None,
     vectors: str | Path | None = None,
@@ -52,20 +52,24 @@ def fit(
     allow_inexact: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Climb the ladder on a table of texts, or pairs of texts, and labels and return the finished run.
+    """Climb the ladder on labelled texts, pairs of texts, or pictures, and return the finished run.
 
     Arguments:
-        data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; ``test`` replaces the held-out rows.
+        data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; or pictures: a folder of class folders, with or
+            without train and test above them, a zip file of such, a table of paths. ``test`` replaces the held-out
+            rows.
         text, label: the columns; inferred and said when left out. Two names in ``text`` make pairs of texts.
         task: "classes" or "numbers"; recognised from the labels and said when left out.
-        model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes.
+        model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes;
+            minilm for texts and mobilenet-v2 for pictures when left out.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
             model as ``model`` names one.
         unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
         vectors: word vectors for the rung of that name in their place: a file (word2vec, GloVe, fastText with its
             subwords, safetensors), a folder that `headway vectors train` made, or a name of the zoo.
         recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
-            `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}.
+            `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}; for pictures those of
+            `headway.training.picture_settings.PictureSettings` too: {"side": 160, "augmentation": "strong"}.
         metric: "accuracy" or "macro-f1", by the class balance when left out; of numbers "pearson" or "spearman".
         rungs: names, or "all"; when left out, those of the usual ones whose estimates fit ``budget``.
         budget: seconds, or "90s", "5m", "1h", for all rungs together.

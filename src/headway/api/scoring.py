@@ -19,11 +19,11 @@ def score_run(
     label: str | None = None,
     rung: str | None = None,
 ) -> "TableScore":
-    """Score a run on a table of labelled rows.
+    """Score a run on a table of labelled rows, or on labelled pictures.
 
     Arguments:
         run: a run folder, or a run that is open.
-        data: a path (CSV, TSV, JSONL, Parquet) or a data frame.
+        data: a path (CSV, TSV, JSONL, Parquet) or a data frame; for a run on pictures also a folder or a zip file.
         text, label: its columns; those of the training table, or inferred, when left out.
         rung: another rung than the one that ships.
 

@@ -26,6 +26,9 @@ KINDS = {
     "static": "headway.tasks.static:StaticClassifier",
     "frozen": "headway.tasks.frozen:FrozenClassifier",
     "finetuned": "headway.tasks.finetuned:FineTunedClassifier",
+    "pixels": "headway.tasks.pixels:PixelClassifier",
+    "frozen_pictures": "headway.tasks.picture_frozen:FrozenPictureClassifier",
+    "trained_pictures": "headway.tasks.picture_finetuned:TrainedPictureClassifier",
 }
 FORMAT = 1
 

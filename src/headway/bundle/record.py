@@ -69,6 +69,15 @@ class NumberFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PictureFacts:
+    """Width and height of the picture with the fewest pixels, the middle one and the one with the most."""
+
+    smallest: tuple[int, ...]
+    median: tuple[int, ...]
+    largest: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataFacts:
     """What was read, what was left out and why, and how it was split."""
 
@@ -93,6 +102,7 @@ class DataFacts:
     task: str = "classes"  # or "numbers"
     second_text_column: str | None = None  # of pairs of texts
     numbers: NumberFacts | None = None  # where they are learned, in the place of labels
+    pictures: PictureFacts | None = None  # where the rows are pictures
 
     @property
     def text_columns(self) -> tuple[str, ...]:

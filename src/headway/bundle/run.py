@@ -98,10 +98,11 @@ class Run:
     def predict(self, inputs: Any, rung: str | None = None) -> Any:
         """Predict one input or a sequence of them, with the shipped rung or the one named.
 
-        An input is a text, or (first, second) where the run was trained on pairs. Each gives a `Prediction`; a number
-        where the run learned numbers. Raises UsageError on an input of another kind.
+        An input is a text, or (first, second) where the run was trained on pairs, or the path of a picture's file. Each
+        gives a `Prediction`; a number where the run learned numbers. Raises UsageError on an input of another kind,
+        PictureError on a picture that cannot be used.
         """
-        if isinstance(inputs, str) or (self.reads_pairs and _is_pair(inputs)):
+        if isinstance(inputs, str | Path) or (self.reads_pairs and _is_pair(inputs)):
             return self.predict([inputs], rung)[0]
         rows = [self._input(one, place) for place, one in enumerate(inputs)]
         predictor = self.predictor(rung)
@@ -120,15 +121,26 @@ class Run:
         """Whether a row is a pair of texts."""
         return len(self.record.data.text_columns) == 2
 
-    def _input(self, one: Any, place: int) -> str | TextPair:
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether a row is a picture."""
+        return self.record.data.pictures is not None
+
+    def _input(self, one: Any, place: int) -> Any:
         """Return an input as predictors read it."""
         if self.reads_pairs and _is_pair(one):
             return TextPair(*one)
-        if not self.reads_pairs and isinstance(one, str):
+        if self.reads_pictures and isinstance(one, str | Path):
+            from headway.data.pictures import Picture
+
+            return Picture.file(one)
+        if not self.reads_pairs and not self.reads_pictures and isinstance(one, str):
             return one
-        wanted = "a pair of texts" if self.reads_pairs else "a text"
+        wanted = (
+            "a pair of texts" if self.reads_pairs else "a picture's path" if self.reads_pictures else "a text"
+        )
         raise UsageError(
-            f"expected {wanted}, found {type(one).__name__}: {one!r:.80}", where=f"texts[{place}]"
+            f"expected {wanted}, found {type(one).__name__}: {one!r:.80}", where=f"inputs[{place}]"
         )
 
     def __repr__(self) -> str:

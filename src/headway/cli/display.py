@@ -136,7 +136,7 @@ def print_ladder(record: "RunRecord") -> None:
         METRIC_TITLES[other],
         "against the best cheaper rung",
     ]
-    lines = [[*header, "training", "one text", "size"]]
+    lines = [[*header, "training", "one picture" if record.data.pictures else "one text", "size"]]
     for rung in record.rungs:
         if rung.scores is not None:
             lines.append(_cells(rung, metric, other, ships=rung.name == record.verdict.ships))
@@ -227,7 +227,8 @@ def print_facts(run: "Run") -> None:
     """Print a run's data and files."""
     record, data = run.record, run.record.data
     dropped = "".join(f", {count:,} left out ({reason})" for reason, count in data.dropped.items())
-    print(f"\nData     {data.source}: {data.rows_read:,} rows{dropped}; {data.split}")
+    rows = "pictures" if data.pictures else "rows"
+    print(f"\nData     {data.source}: {data.rows_read:,} {rows}{dropped}; {data.split}")
     print(f"Labels   {_labels(data)}")
     print(
         f"Made     {record.created} with seed {record.seed} in {human_seconds(record.seconds)}: {record.command}"

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def fit(
     data: Annotated[
-        Path | None, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")
+        Path | None,
+        typer.Argument(
+            help="CSV, TSV, JSONL or Parquet: one row an example; or a folder or zip of pictures."
+        ),
     ] = None,
     text: Annotated[
         list[str] | None,
@@ -31,8 +34,12 @@ def fit(
         Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="The pretrained encoder: of the zoo, or a folder.")
-    ] = "minilm",
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="The pretrained encoder: of the zoo, or a folder. [minilm; for pictures mobilenet-v2]",
+        ),
+    ] = None,
     student: Annotated[
         str | None,
         typer.Option(metavar="LAYERS|NAME|DIR", help="What the distilled rung teaches. [half the layers]"),
@@ -58,7 +65,8 @@ def fit(
     rungs: Annotated[
         str | None,
         typer.Option(
-            help="majority,ngrams,embeddings,vectors,static,frozen,distilled,finetuned or all, whatever they cost. "
+            help="majority,ngrams,embeddings,vectors,static,frozen,distilled,finetuned or all, whatever they cost; "
+            "of pictures majority,pixels,frozen,scratch,finetuned. "
             "[without embeddings, vectors and static, as far as they fit]"
         ),
     ] = None,
@@ -189,4 +197,5 @@ def _print_result(run: "Run") -> None:
     display.print_verdict(run.record)
     typer.echo(f"\nReport:  {run.report}")
     example = '"one text" "another"' if run.reads_pairs else '"some text"'
+    example = "photo.jpg" if run.reads_pictures else example
     typer.echo(f"Use it:  headway predict {run.folder} {example}")

@@ -21,7 +21,11 @@ _TABLE_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz"}
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by `headway fit`.")],
     source: Annotated[
-        str, typer.Argument(metavar="TEXT|FILE", help="A text, or a CSV, TSV, JSONL or Parquet file.")
+        str,
+        typer.Argument(
+            metavar="TEXT|FILE",
+            help="A text, or a CSV, TSV, JSONL or Parquet file; of pictures one file, a folder, a zip or a table.",
+        ),
     ],
     second: Annotated[
         str | None, typer.Argument(metavar="SECOND", help="The second text, where the run reads pairs.")
@@ -38,7 +42,12 @@ def predict(
     from headway.bundle.run import Run
 
     opened = Run.open(run)
-    if second is None and _names_a_file(source):
+    if opened.reads_pictures and second is None and _of_many_pictures(source):
+        from headway.cli.picture_rows import write_rows
+
+        write_rows(opened, source, rung=rung, column=text[0] if text else None, every=every, keep=keep)
+        return
+    if second is None and not opened.reads_pictures and _names_a_file(source):
         writer = csv.writer(sys.stdout, lineterminator="\n")
         for cells in _rows(opened, source, rung=rung, told=text, every=every, keep=keep):
             writer.writerow(cells)
@@ -65,6 +74,11 @@ def _given(run: "Run", first: str, second: str | None) -> str | tuple[str, str]:
     if not run.reads_pairs and second is not None:
         raise UsageError("the run reads one text; put it in quotes if it has spaces", where="SECOND")
     return first if second is None else (first, second)
+
+
+def _of_many_pictures(source: str) -> bool:
+    """Say whether the argument is a folder, a zip file or a table, and not a picture's file."""
+    return Path(source).is_dir() or Path(source).suffix.lower() in {".zip", *_TABLE_SUFFIXES}
 
 
 def _names_a_file(source: str) -> bool:

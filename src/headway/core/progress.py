@@ -1,5 +1,6 @@
 """Progress: what long work tells whoever watches. The command line draws it; a library call ignores it."""
 
+import time
 from typing import Protocol
 
 
@@ -33,6 +34,17 @@ class Silent:
 
     def end(self) -> None:
         """Ignore."""
+
+
+class Stopwatch(Silent):
+    """Notes the time after each unit."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.times = times
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Note it."""
+        self.times.append(time.perf_counter())
 
 
 class Prefixed:

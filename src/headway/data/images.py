@@ -68,7 +68,9 @@ _KINDS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 )
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .gif .webp .bmp .tif .tiff .pbm .pgm .ppm .pnm".split())
 
-_RESAMPLING = {
+LONGEST = 3  # longer side to shorter of what is trained on; what a crop takes is at most 4 : 3
+
+RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -120,7 +122,12 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 
 def prepare(image: Image.Image, preprocessing: PicturePreprocessing) -> Pixels:
-    """Resize the shorter side and cut the middle square out, uint8 [crop, crop, C], in the order of its channels.
+    """Resize the shorter side and cut the middle square out, uint8 [crop, crop, C], in the order of its channels."""
+    return as_pixels(middle_square(image, preprocessing), preprocessing.channels)
+
+
+def middle_square(image: Image.Image, preprocessing: PicturePreprocessing) -> Image.Image:
+    """Resize the shorter side and cut the middle square out.
 
     The sizes and places are torchvision's (`Resize`, `CenterCrop`); only the pixels of the square are computed, so that
     a very long picture costs no more than another.
@@ -135,19 +142,38 @@ def prepare(image: Image.Image, preprocessing: PicturePreprocessing) -> Pixels:
         min((start + crop) * scale, length)
         for start, scale, length in zip(starts, scales, image.size, strict=True)
     )
-    square = image.resize(
-        (crop, crop), _RESAMPLING[preprocessing.interpolation], box=(left, top, right, bottom)
-    )
-    pixels = np.asarray(square)
-    if preprocessing.channels == "L":
+    return image.resize((crop, crop), RESAMPLING[preprocessing.interpolation], box=(left, top, right, bottom))
+
+
+def as_pixels(image: Image.Image, channels: str) -> Pixels:
+    """Return the numbers of a picture in RGB or L, uint8 [H, W, C], its channels in this order: RGB, BGR or L."""
+    pixels = np.asarray(image)
+    if channels == "L":
         return pixels[:, :, None]
-    return pixels[:, :, ::-1] if preprocessing.channels == "BGR" else pixels
+    return pixels[:, :, ::-1] if channels == "BGR" else pixels
 
 
 def read_pixels(data: bytes, preprocessing: PicturePreprocessing) -> Pixels:
     """Return a picture as weights want it, but for mean and deviation: uint8 [crop, crop, C]. Raises PictureError."""
     image = decode(data, side=preprocessing.resize, grey=preprocessing.channels == "L")
     return prepare(image, preprocessing)
+
+
+def read_whole(data: bytes, preprocessing: PicturePreprocessing) -> Pixels:
+    """Return a picture to be changed and trained on: uint8 [H, W, 3], or [H, W] where the weights read grey.
+
+    Its shorter side has at most as many pixels as the weights resize it to; of one longer than `LONGEST` times that,
+    the middle is kept. Raises PictureError.
+    """
+    image = decode(data, side=preprocessing.resize, grey=preprocessing.channels == "L")
+    side = min(preprocessing.resize, *image.size)
+    scale = side / min(image.size)
+    wanted = [min(round(scale * length), LONGEST * side) for length in image.size]
+    kept = [min(length, size / scale) for length, size in zip(image.size, wanted, strict=True)]
+    left, top = ((length - part) / 2 for length, part in zip(image.size, kept, strict=True))
+    box = (left, top, left + kept[0], top + kept[1])
+    size = (wanted[0], wanted[1])
+    return np.asarray(image.resize(size, RESAMPLING[preprocessing.interpolation], box=box))
 
 
 def in_threads(

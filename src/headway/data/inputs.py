@@ -1,4 +1,7 @@
-"""What a row's input can be, and what is asked of it whatever it is: a text, or a pair of texts."""
+"""What a row's input can be, and what is asked of it whatever it is: a text, a pair of texts, or a picture.
+
+A picture is a `data.pictures.Picture`, of which only its name and its hash are asked here.
+"""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -64,5 +67,10 @@ def mean_characters(inputs: Iterable[Any]) -> float:
 
 
 def shown(one: Any) -> str:
-    """Return an input as a report shows it: the texts of a pair with a bar between them."""
-    return " ‖ ".join(parts(one))
+    """Return an input as a report shows it: the texts of a pair with a bar between them, a picture's path."""
+    return " ‖ ".join(parts(one)) if isinstance(one, str | TextPair) else str(one)
+
+
+def identity(one: Any) -> Any:
+    """Return plain values, ready for JSON, that are another input's too only if it is the same."""
+    return getattr(one, "identity", one)

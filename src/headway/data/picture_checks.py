@@ -17,7 +17,7 @@ from headway.core.device import cores
 from headway.core.errors import DataError, PictureError, UsageError
 from headway.core.progress import Progress, Silent
 from headway.data.images import decode, in_threads, size_of
-from headway.data.pictures import PictureSet
+from headway.data.pictures import Picture, PictureSet
 from headway.data.table import counted, listed, shorten
 
 LEAST_PICTURES = 20
@@ -45,6 +45,7 @@ class CheckedPictures:
     pictures: PictureSet
     groups: npt.NDArray[np.int64]  # pictures of one group are the same, exactly or to the eye
     sizes: npt.NDArray[np.int64]  # [N, 2], width and height
+    hashes: tuple[str, ...]  # the SHA-256 of each one's bytes
     dropped: dict[str, int]  # reason -> files
     dropped_names: dict[str, tuple[str, ...]]  # reason -> the first few
     exact_duplicates: int  # pictures whose bytes stand earlier
@@ -94,6 +95,23 @@ def check_pictures(
     looks = [looks[row] for row in chosen.tolist()]
     _require(found)
     return _checked(found, groups, looks, dropped, [*rare_note, *_fault_notes(dropped)])
+
+
+def usable(pictures: Sequence[Picture], threads: int | None = None) -> tuple[list[int], list[PictureError]]:
+    """Return the places of the pictures that can be decoded, and what is wrong with the others, each named."""
+    kept, faults = [], []
+    results = in_threads(lambda one: decode(one.read(), side=8 * HASH_SIDE), pictures, threads or cores())
+    for place, (picture, result) in enumerate(zip(pictures, results, strict=True)):
+        if isinstance(result, PictureError):
+            faults.append(PictureError(result.reason, where=str(picture)))
+        else:
+            kept.append(place)
+    return kept, faults
+
+
+def fault_notes(faults: Sequence[PictureError]) -> list[str]:
+    """Say by reason and name which pictures are left out."""
+    return _fault_notes(_account(faults))
 
 
 def perceptual_hash(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -168,7 +186,7 @@ def _small(image: Image.Image) -> npt.NDArray[np.float32]:
     return pixels / max(float(np.linalg.norm(pixels)), 1e-6)
 
 
-def _account(faults: list[PictureError]) -> dict[str, list[str]]:
+def _account(faults: Sequence[PictureError]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for fault in faults:
         found.setdefault(fault.reason, []).append(fault.where or "")
@@ -280,6 +298,7 @@ def _checked(
         pictures=pictures,
         groups=groups,
         sizes=np.array([(look.width, look.height) for look in looks], dtype=np.int64),
+        hashes=tuple(look.sha256.hex() for look in looks),
         dropped={reason: len(names) for reason, names in dropped.items()},
         dropped_names={reason: tuple(names[:_SHOWN]) for reason, names in dropped.items()},
         exact_duplicates=exact,

@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -100,6 +100,24 @@ class Archive:
             raise
         except Exception as error:  # a damaged archive fails in whatever way its bytes lead to
             raise PictureError(DAMAGED, str(error) or type(error).__name__, where=path) from error
+
+
+class Joined:
+    """Several stores as one: each file's path begins with its store's name."""
+
+    def __init__(self, stores: Mapping[str, Store]) -> None:
+        self.stores = stores
+        self.source = next(iter(stores.values())).source
+
+    def files(self) -> Iterator[tuple[str, PictureError | None]]:
+        """Yield the files of each."""
+        for name, store in self.stores.items():
+            yield from ((f"{name}/{path}", fault) for path, fault in store.files())
+
+    def read(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        name, _, rest = path.partition("/")
+        return self.stores[name].read(rest)
 
 
 def _forbidden(member: zipfile.ZipInfo, seen: set[str]) -> PictureError | None:

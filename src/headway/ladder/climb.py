@@ -15,6 +15,7 @@ from headway.core.files import atomic_folder, folder_size
 from headway.core.progress import Prefixed, Progress
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
+from headway.data.pictures import are_pictures
 from headway.ladder.judges import judge_of, metric_named
 from headway.ladder.kept import Finished, Kept
 from headway.ladder.measured import Measured
@@ -160,7 +161,7 @@ def _measure(rung: Rung, rows: Rows, plan: Plan, folder: Path, kept: Kept, progr
 
 
 def _train_part(rung: Rung, rows: Rows, plan: Plan, number: int, kept: Kept, progress: Progress) -> Finished:
-    """Train on one part; its predictor is kept where it ships or teaches."""
+    """Train on one part; its predictor is kept where it ships, teaches, or is to explain its errors."""
     part, examples = rows.parts[number], rows.examples
     name = rung.title if len(rows.parts) == 1 else f"{rung.title}, {number + 1} of {len(rows.parts)}"
     teaches = {TEACHERS.get(decision.rung) for decision in plan.decisions if decision.tried}
@@ -171,7 +172,7 @@ def _train_part(rung: Rung, rows: Rows, plan: Plan, number: int, kept: Kept, pro
         [examples.inputs[row] for row in part.held_out],
         derive(plan.seed, rung.name, number),
         Prefixed(progress, name),
-        keep=number == 0 or rung.name in teaches,
+        keep=number == 0 or rung.name in teaches or are_pictures(examples.inputs),
         tokens_at_once=plan.decision(rung.name).tokens_at_once,
     )
 

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from headway.core.device import available_memory
-from headway.core.progress import Progress, Silent
+from headway.core.progress import Progress, Stopwatch
 from headway.core.seeding import derive, generator
 from headway.data.batches import OnDemand, epoch_order, length_batches
 from headway.data.examples import Examples
 from headway.data.inputs import are_pairs, characters, texts_of
-from headway.data.splits import deal
+from headway.ladder.choosing import best_of, score_on
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
 from headway.tasks import classification
@@ -122,7 +122,7 @@ class FineTuning:
         )
         places = np.arange(len(texts))
         targets = places % work.classes if work.classes else np.cos(places)  # any will do
-        fine_tune(model, encoder, texts, targets, settings, 0, _Stopwatch(times))
+        fine_tune(model, encoder, texts, targets, settings, 0, Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
@@ -138,18 +138,11 @@ class FineTuning:
         Of several trainings the one with the best score on a tenth of the rows, kept from all of them, is returned.
         """
         settings = self.settings(len(examples), scratch)
-        kept_from = None
-        if settings.chooses:
-            examples, kept_from = _keep_a_tenth(examples, seed)
-        best: tuple[float, FineTunedClassifier] | None = None
-        for number in range(settings.seeds):
-            own = derive(seed, "restart", number) if number else seed
-            found = self._train(examples, kept_from, settings, own, progress, scratch)
-            score = 0.0 if kept_from is None else score_on(found.model, found.encoder, kept_from)
-            if best is None or score > best[0]:
-                best = score, found
-        assert best is not None
-        return best[1]
+
+        def train_one(rows: Examples, kept_from: Examples | None, own: int) -> FineTunedClassifier:
+            return self._train(rows, kept_from, settings, own, progress, scratch)
+
+        return best_of(train_one, examples, settings, seed)
 
     def open(self, inputs: Sequence[Any]) -> TextEncoder:
         """Load the published encoder, to read such inputs."""
@@ -210,30 +203,6 @@ class FineTuning:
         scale.fold(model.head)
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
         return FineTunedClassifier(examples.names, encoder, model, chosen)
-
-
-def _keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
-    """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
-    folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
-    trained = np.unique(examples.strata[folds != 0])
-    kept = (folds == 0) & np.isin(examples.strata, trained)
-    return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
-
-
-def score_on(model: Classifier, encoder: TextEncoder, examples: Examples) -> float:
-    """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts.
-
-    Of numbers, the share of their variance that is explained.
-    """
-    if examples.task == "numbers":
-        off = classification.numbers(model, encoder, examples.inputs) - examples.targets
-        return float(1 - np.square(off).mean() / (examples.targets.var() or 1.0))
-    probabilities = classification.probabilities(model, encoder, examples.inputs)
-    right = probabilities.argmax(axis=1) == examples.targets
-    sure = np.log(
-        np.maximum(probabilities[np.arange(len(right)), examples.targets], 1e-30)
-    ).mean()  # -69 to 0
-    return float((right.sum() + 1e-2 * sure) / len(right))
 
 
 def settings_for(rows: int) -> TrainingSettings:
@@ -340,13 +309,3 @@ def _sample(texts: Sequence[Any]) -> list[Any]:
     """Return inputs spread evenly over the rows."""
     places = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
     return [texts[place] for place in places]
-
-
-class _Stopwatch(Silent):
-    """Notes the time after each step."""
-
-    def __init__(self, times: list[float]) -> None:
-        self.times = times
-
-    def advance(self, count: int = 1, note: str = "") -> None:
-        self.times.append(time.perf_counter())

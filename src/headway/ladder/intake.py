@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headway.bundle.record import DataFacts, LabelFacts, NumberFacts
+from headway.bundle.record import DataFacts, NumberFacts
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
 from headway.data.checks import Checked, check_examples, check_test
@@ -19,7 +19,8 @@ from headway.data.inputs import characters
 from headway.data.readers import read_table
 from headway.data.splits import stratified_sample
 from headway.data.table import Table
-from headway.ladder.rows import Rows, join_test, part_rows
+from headway.ladder.picture_intake import holds_pictures, take_in_pictures
+from headway.ladder.rows import Rows, join_test, label_facts, part_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Intake:
 
 def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
     """Read, check and part the user's rows; say each note aloud. Raises DataError, UsageError, ResourceError."""
+    if holds_pictures(intake.data, intake.text):
+        return take_in_pictures(intake, progress)
     table = read_table(intake.data)
     columns = choose_columns(table, intake.text, intake.label)
     progress.say(f"{table.source}: {len(table):,} rows; {columns.why}")
@@ -116,7 +119,7 @@ def _facts(
         dropped=dict(dropped),
         duplicate_rows=checked.duplicate_rows,
         conflicting_rows=checked.conflicting_rows,
-        labels=_label_facts(examples),
+        labels=label_facts(examples),
         numbers=_number_facts(examples),
         characters_median=int(np.median(lengths)),
         characters_p95=int(np.quantile(lengths, 0.95)),
@@ -125,16 +128,6 @@ def _facts(
         training_rows=len(rows.parts[0].train),
         held_out_rows=len(rows.held_out),
         notes=tuple(notes),
-    )
-
-
-def _label_facts(examples: Examples) -> tuple[LabelFacts, ...]:
-    """Return each class's rows; nothing of numbers."""
-    if examples.task != "classes":
-        return ()
-    counts = np.bincount(examples.targets, minlength=len(examples.names))
-    return tuple(
-        LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
     )
 
 

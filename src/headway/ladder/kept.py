@@ -70,9 +70,13 @@ class Kept:
     def scratch(self, rung: str, training: str, tokens_at_once: int | None = None) -> Scratch:
         """Return the folders in which a training may keep its work, and its teacher's predictor if that is here."""
         own = self.folder / rung
-        teacher = self.folder / TEACHERS.get(rung, rung) / training / "finished" / _PREDICTOR
-        known = teacher if teacher.is_dir() else None
-        return Scratch(own / "shared", own / training, known, tokens_at_once)
+        teacher = self.predictor(TEACHERS.get(rung, rung), training)
+        return Scratch(own / "shared", own / training, teacher, tokens_at_once)
+
+    def predictor(self, rung: str, training: str) -> Path | None:
+        """Return the folder of a finished training's predictor, if that was kept."""
+        folder = self.folder / rung / training / "finished" / _PREDICTOR
+        return folder if folder.is_dir() else None
 
     def train(
         self,

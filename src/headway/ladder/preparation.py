@@ -18,9 +18,11 @@ from headway.core.progress import Progress
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
 from headway.data.examples import TASKS, Task
-from headway.data.inputs import are_pairs, same_text
+from headway.data.inputs import are_pairs, identity, same_text
 from headway.ladder.intake import Intake, read_unlabelled, take_in
 from headway.ladder.judges import judge_of
+from headway.ladder.picture_intake import holds_pictures
+from headway.ladder.picture_rungs import picture_rungs
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import USUAL, Rung, text_rungs
@@ -38,7 +40,7 @@ class Options:
     test: Any | None
     text: str | tuple[str, ...] | None
     label: str | None
-    model: str
+    model: str | None  # None: the usual one for such data
     student: str | int | None
     unlabelled: str | None
     recipe: Mapping[str, Any] | None
@@ -69,7 +71,7 @@ class Options:
         if self.device is not None:
             machine.choose_device(self.device)
         if self.recipe:
-            TrainingSettings.from_dict({"epochs": 1, "learning_rate": 1.0, **self.recipe})
+            self._settings_class().from_dict({"epochs": 1, "learning_rate": 1.0, **self.recipe})
         parse_seconds(self.budget)
         known = [*self._ladder((), "classes", pairs=False), *self._ladder((), "numbers", pairs=False)]
         choose_rungs(self.rungs, list(dict.fromkeys(rung.name for rung in known)))
@@ -112,7 +114,7 @@ class Options:
         }
         folders = {"the model": self.model, "the student": self.student, "the vectors": self.vectors}
         for what, name in folders.items():
-            if isinstance(name, str) and name not in catalog.CATALOG and Path(name).is_dir():
+            if isinstance(name, str) and name not in catalog.published() and Path(name).is_dir():
                 found[what] = _hash_folder(Path(name))
         return found
 
@@ -157,6 +159,11 @@ class Options:
         return Prepared(rows, facts, chosen, plan)
 
     def _ladder(self, unlabelled: Sequence[str], task: Task, *, pairs: bool) -> list[Rung]:
+        if holds_pictures(self.data, self.text):
+            for name in ("student", "unlabelled", "vectors"):
+                if getattr(self, name) is not None:
+                    raise UsageError("is for texts, and these are pictures", where=f"--{name}")
+            return picture_rungs(self.device, self.model, recipe=self.recipe)
         return text_rungs(
             self.device,
             self.model,
@@ -167,6 +174,13 @@ class Options:
             vectors=self.vectors,
             recipe=self.recipe,
         )
+
+    def _settings_class(self) -> type[TrainingSettings]:
+        if not holds_pictures(self.data, self.text):
+            return TrainingSettings
+        from headway.training.picture_settings import PictureSettings
+
+        return PictureSettings
 
     def _unlabelled(self, rows: Rows, facts: DataFacts, progress: Progress) -> tuple[str, ...]:
         """Read the texts without labels; those that stand among the rows are left out, so that no held-out row
@@ -227,7 +241,7 @@ def require_same_machine(plan: Plan, device: str | None, allow_inexact: bool, pr
 def _hash_rows(rows: Rows) -> str:
     digest = hashlib.sha256()
     for one in rows.examples.inputs:
-        digest.update(json.dumps(one).encode() + b"\n")
+        digest.update(json.dumps(identity(one)).encode() + b"\n")
     digest.update(json.dumps(rows.examples.names).encode())
     digest.update(rows.examples.targets.tobytes())
     for part in rows.parts:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from headway.bundle.record import LabelFacts
 from headway.data.examples import Examples
 from headway.data.splits import deal, holdout
 
@@ -55,3 +56,13 @@ def join_test(training: Examples, test: Examples) -> Rows:
     held_out = np.arange(len(training), len(examples))
     words = f"{len(train):,} rows to train, {len(held_out):,} held out ({test.source})"
     return Rows(examples, (Part(train, held_out),), "test file", words)
+
+
+def label_facts(examples: Examples) -> tuple[LabelFacts, ...]:
+    """Return each class's rows; nothing of numbers."""
+    if examples.task != "classes":
+        return ()
+    counts = np.bincount(examples.targets, minlength=len(examples.names))
+    return tuple(
+        LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
+    )

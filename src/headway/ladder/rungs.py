@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from headway.models.bag import BagConfig
     from headway.models.base import Predictor
 
+DEFAULT_MODEL = "minilm"
+
 # Below this many rows an n-gram seen once helps, above it only costs: 3-fold cross-validation on training rows
 # of trec (5,452 and 500 rows), sst2 (2,000, two samples) and sms_spam.
 FEW_ROWS = 3000
@@ -26,10 +28,10 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "mean", "ngrams")
+LIGHT = ("majority", "mean", "ngrams", "pixels")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
-USUAL = ("majority", "mean", "ngrams", "frozen", "distilled", "finetuned")
+USUAL = ("majority", "mean", "ngrams", "pixels", "frozen", "scratch", "distilled", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ class DistilledRung:
 
 def text_rungs(
     device: str | None,
-    model: str = "minilm",
+    model: str | None = None,
     *,
     task: Task = "classes",
     pairs: bool = False,
@@ -248,6 +250,7 @@ def text_rungs(
     """
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
+    model = model or DEFAULT_MODEL
     _require_model(model, "--model")
     if isinstance(student, str):
         _require_model(student, "--student")

@@ -1,18 +1,23 @@
-"""A finished run scored on a labelled table that it has not seen."""
+"""A finished run scored on labelled rows or pictures that it has not seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headway.bundle.record import Score
 from headway.bundle.run import Run
+from headway.core.errors import DataError
 from headway.core.files import sha256_file
 from headway.data.checks import check_scored
 from headway.data.columns import Columns, choose_columns, choose_texts
 from headway.data.examples import Examples, Task
+from headway.data.picture_checks import fault_notes, usable
+from headway.data.pictures import PictureSet, list_pictures
 from headway.data.readers import read_table
-from headway.data.table import Table
+from headway.data.table import Table, did_you_mean, listed, shorten
 from headway.ladder.judges import judge_of
 from headway.ladder.plan import PLAN_FILE, Plan
 
@@ -43,28 +48,66 @@ def score_table(
     Columns are those of the training table where they are not told. Raises DataError on labels that the run does not
     know, UsageError.
     """
+    if run.reads_pictures:
+        column = text if text is None or isinstance(text, str) else text[0]
+        return _score_pictures(run, list_pictures(data, path=column, label=label), rung)
     table = read_table(data)
     columns = _columns(run, table, text, label)
     task: Task = "numbers" if run.record.data.task == "numbers" else "classes"
     checked = check_scored(table, columns, task, run.predictor(rung).labels)
-    decides = run.record.verdict.metric
-    scores = scored(checked.examples, run, rung)
+    examples = checked.examples
+    outputs = run.predictor(rung).predict(examples.inputs)
     notes = [*checked.notes, *_seen(run, data)]
+    return _scored(run, rung, examples, outputs, table.source, notes)
+
+
+def _score_pictures(run: Run, pictures: PictureSet, rung: str | None) -> TableScore:
+    """Score a rung on labelled pictures; those that cannot be used are left out, and said."""
+    predictor = run.predictor(rung)
+    unknown = tuple(name for name in pictures.names if name not in predictor.labels)
+    if unknown:
+        raise DataError(
+            f"the run does not know the class {shorten(unknown[0])!r}"
+            f"{did_you_mean(unknown[0], predictor.labels)}",
+            where=pictures.store.source,
+            remedy=f"Its classes: {listed(predictor.labels)}.",
+        )
+    all_of_them = [pictures.picture(row) for row in range(len(pictures))]
+    kept, faults = usable(all_of_them)
+    if not kept:
+        raise DataError("no picture can be used", where=pictures.store.source)
+    place = np.array([predictor.labels.index(name) for name in pictures.names])
+    examples = Examples(
+        inputs=tuple(all_of_them[row] for row in kept),
+        targets=place[pictures.labels[kept]],
+        names=predictor.labels,
+        groups=np.arange(len(kept)),
+        lines=np.arange(1, len(kept) + 1),
+        source=pictures.store.source,
+        unit="picture",
+    )
+    notes = [*pictures.notes, *fault_notes([*pictures.faults, *faults])]
+    outputs = predictor.predict(examples.inputs)
+    return _scored(run, rung, examples, outputs, pictures.store.source, notes)
+
+
+def _scored(
+    run: Run, rung: str | None, examples: Examples, outputs: np.ndarray, source: str, notes: Sequence[str]
+) -> TableScore:
+    """Measure outputs by each of the task's metrics, the run's deciding one first."""
+    judge, decides = judge_of(examples), run.record.verdict.metric
+    said = judge.said(outputs)
+    scores = {}
+    for metric in sorted(judge.metrics, key=lambda metric: metric.name != decides):
+        found = metric.interval(examples.targets, said, SEED)
+        scores[metric.name] = Score(value=found.value, low=found.low, high=found.high)
     return TableScore(
         rung=rung or run.record.verdict.ships,
-        source=table.source,
-        rows=len(checked.examples),
-        scores=dict(sorted(scores.items(), key=lambda item: item[0] != decides)),
+        source=source,
+        rows=len(examples),
+        scores=scores,
         notes=tuple(notes),
     )
-
-
-def scored(examples: Examples, run: Run, rung: str | None) -> dict[str, Score]:
-    """Return each of the task's metrics on the examples, with its interval."""
-    judge = judge_of(examples)
-    said = judge.said(run.predictor(rung).predict(examples.inputs))
-    found = {metric.name: metric.interval(examples.targets, said, SEED) for metric in judge.metrics}
-    return {name: Score(value=one.value, low=one.low, high=one.high) for name, one in found.items()}
 
 
 def _seen(run: Run, data: Any) -> list[str]:

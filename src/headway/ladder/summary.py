@@ -2,13 +2,17 @@
 
 import csv
 import io
+from dataclasses import replace
 
 from headway.bundle.record import RungRecord
+from headway.data.pictures import are_pictures
 from headway.ladder.climb import Ascent, Step
 from headway.ladder.comparison import Comparison, compare
 from headway.ladder.judges import Details, judge_of
 from headway.ladder.measured import Measured
 from headway.ladder.rows import Rows
+
+MOST_PICTURES = 24  # errors that are shown, each with what explains it
 
 
 def compare_rungs(ascent: Ascent, rows: Rows, metric: str, seed: int) -> Comparison | None:
@@ -56,7 +60,10 @@ def _rung_record(step: Step, comparison: Comparison | None) -> RungRecord:
 def shipped_details(measured: Measured, rows: Rows) -> Details:
     """Return what else is to be told of the shipped rung's answers."""
     judge = judge_of(rows.examples)
-    return judge.details(measured.outputs, measured.temperature, rows.examples.take(rows.held_out))
+    details = judge.details(measured.outputs, measured.temperature, rows.examples.take(rows.held_out))
+    if are_pictures(rows.examples.inputs):
+        return replace(details, errors=details.errors[:MOST_PICTURES])
+    return details
 
 
 def predictions_csv(ascent: Ascent, rows: Rows) -> str:

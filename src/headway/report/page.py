@@ -3,10 +3,11 @@
 The template escapes every string; this module only chooses and arranges what is shown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +18,10 @@ from headway.core.times import human_seconds
 from headway.ladder.wording import METRIC_TITLES, figure, percent, signed_points, span, tolerance_words
 from headway.report import figures
 from headway.report.plot import COSTS, draw
+
+if TYPE_CHECKING:
+    from headway.explain.pictures import Explanation
+    from headway.report.thumbnails import Thumbnails
 
 MATRIX_CLASSES = 25  # with more, the most confused pairs are listed instead
 LISTED_PAIRS = 15
@@ -35,13 +40,14 @@ class Confused:
     share: float  # of the true class
 
 
-def render(record: RunRecord) -> str:
-    """Return the report as HTML."""
+def render(record: RunRecord, explanations: Mapping[int, "Explanation"] | None = None) -> str:
+    """Return the report as HTML; ``explanations`` are of errors on pictures, by line."""
     metric = record.verdict.metric
     ships = next(rung for rung in record.rungs if rung.name == record.verdict.ships)
     return _environment().get_template("page.html").render(
         record=record,
         data=record.data,
+        one=_one(record),
         verdict=record.verdict,
         ships=ships,
         name=figures.file_name(record.data.source),
@@ -59,8 +65,21 @@ def render(record: RunRecord) -> str:
         classes=_classes(record),
         many=len(record.classes) > OPEN_CLASSES,
         largest=max((facts.rows for facts in record.data.labels), default=1),
+        thumbnails=_thumbnails(explanations or {}),
         style=Markup(_style()),
     )  # fmt: skip
+
+
+def _thumbnails(explanations: Mapping[int, "Explanation"]) -> dict[int, "Thumbnails"]:
+    if not explanations:
+        return {}
+    from headway.report.thumbnails import thumbnails
+
+    return thumbnails(explanations)
+
+
+def _one(record: RunRecord) -> str:
+    return "picture" if record.data.pictures else "text"
 
 
 def _tiles(record: RunRecord, ships: RungRecord) -> list[tuple[str, str, str]]:
@@ -82,7 +101,7 @@ def _tiles(record: RunRecord, ships: RungRecord) -> list[tuple[str, str, str]]:
             if ships.latency_p95_ms is None
             else f"95 % within {figures.milliseconds(ships.latency_p95_ms)}"
         )
-        tiles.append(("time per text", figures.milliseconds(ships.latency_ms), slow))
+        tiles.append((f"time per {_one(record)}", figures.milliseconds(ships.latency_ms), slow))
     if ships.size_bytes is not None:
         parameters = f"{figures.millions(ships.parameters)} parameters" if ships.parameters else ""
         tiles.append(("size on disk", human_bytes(ships.size_bytes), parameters))

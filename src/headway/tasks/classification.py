@@ -1,10 +1,11 @@
 """Classes and numbers from a text's, or a pair's, pooled vector: the model, its batches, its loss, its answers.
 
-A head with one output and targets that are numbers make a regression (Devlin et al. 2019, appendix B.1, of STS-B).
+A head with one output and targets that are numbers make a regression (Devlin et al. 2019, appendix B.1, of STS-B). The
+answers are those of pictures too.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from headway.tasks.encoder import TextEncoder
 
 HEAD_DROPOUT = 0.1
 
+Input = TypeVar("Input", contravariant=True)
+
 
 class Batch(NamedTuple):
     """B texts and their targets [B], int64 of classes, float32 of numbers; ``first`` is the layer group that reads the
@@ -26,6 +29,13 @@ class Batch(NamedTuple):
     texts: Ragged
     targets: Tensor
     first: int = 0
+
+
+class Batching(Protocol[Input]):
+    """What makes batches of inputs: an encoder of texts, or of pictures."""
+
+    def batches(self, inputs: Sequence[Input], /) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield (rows, batch) over all inputs."""
 
 
 def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
@@ -61,18 +71,21 @@ def loss(model: Classifier, examples: Batch) -> Tensor:
     return F.cross_entropy(logits, examples.targets)
 
 
-def probabilities(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]) -> np.ndarray:
+def probabilities(model: Classifier, encoder: Batching[Input], inputs: Sequence[Input]) -> np.ndarray:
     """Return softmax(logits) of each input, float64 [B, C]."""
     return _outputs(model, encoder, inputs, lambda logits: logits.softmax(dim=1))
 
 
-def numbers(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]) -> np.ndarray:
+def numbers(model: Classifier, encoder: Batching[Input], inputs: Sequence[Input]) -> np.ndarray:
     """Return the one output of each input, float64 [B]."""
     return _outputs(model, encoder, inputs, lambda logits: logits)[:, 0]
 
 
 def _outputs(
-    model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], answer: Callable[[Tensor], Tensor]
+    model: Classifier,
+    encoder: Batching[Input],
+    inputs: Sequence[Input],
+    answer: Callable[[Tensor], Tensor],
 ) -> np.ndarray:
     out = np.empty((len(inputs), model.head.classifier.out_features))
     model.eval()

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from headway.core.errors import UsageError
-from headway.weights.picture_rows import PICTURES, PictureEntry
+from headway.weights.picture_rows import PICTURES as PICTURES
+from headway.weights.picture_rows import PictureEntry
 from headway.weights.published import Network as Network
 from headway.weights.published import Published as Published
 from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, WheelFile

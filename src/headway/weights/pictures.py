@@ -129,6 +129,18 @@ def save_picture_classifier(
     return _save(model, cast("PictureBackbone", model.backbone), facts, preprocessing, folder)
 
 
+def picture_opened_by(backbone: PictureBackbone, role: str) -> str | None:
+    """Return the class of `transformers` that opens what is written of a backbone, or None.
+
+    role: "backbone", or "classifier", whose head has no dropout.
+    """
+    architecture = picture_architecture_of(backbone)
+    if _their_config(architecture, backbone) is None:
+        return None
+    form = _TRANSFORMERS[architecture]
+    return str(form.BACKBONE_CLASS if role == "backbone" else form.CLASSIFIER_CLASS)
+
+
 def read_preprocessing(folder: Path) -> PicturePreprocessing:
     """Translate a folder's `preprocessor_config.json`. Raises WeightsError on what we do not do, RunError."""
     path = folder / _PREPROCESSING

@@ -1,0 +1,182 @@
+"""A picture encoder: a backbone and what its weights want pictures to be, from files to packed batches."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from headway.blocks.convolution import folded
+from headway.blocks.pictures import Pictures
+from headway.core.arithmetic import FILE as ARITHMETIC_FILE
+from headway.core.arithmetic import Arithmetic, decide
+from headway.core.device import choose_device
+from headway.core.errors import UsageError
+from headway.core.preprocessing import PicturePreprocessing
+from headway.data.images import Pixels, read_pixels
+from headway.data.pictures import Picture, read_each
+from headway.weights import catalog
+from headway.weights.cache import cache_folder
+from headway.weights.pictures import load_picture_backbone, open_picture_folder
+
+if TYPE_CHECKING:
+    from headway.models.base import PictureBackbone
+
+PICTURES_IN_A_BATCH = 32  # bounds the memory of prediction
+LEAST_SIDE = 32  # pixels; networks halve it five times
+
+
+@dataclass(frozen=True)
+class PictureEncoder:
+    """What turns pictures into vectors."""
+
+    backbone: "PictureBackbone"
+    preprocessing: PicturePreprocessing
+    device: torch.device
+
+    @classmethod
+    def open(cls, model: str, device: torch.device, side: int = 0) -> Self:
+        """Load a cached model of the zoo by its name, or a folder's model; opens no connection.
+
+        side: of the square that it reads, where that is not to be what its weights were trained on.
+        """
+        if model in catalog.PICTURES:
+            backbone = load_picture_backbone(model, offline=True)
+            preprocessing = catalog.PICTURES[model].preprocessing
+        else:
+            backbone, preprocessing = open_picture_folder(Path(model))
+        return cls.around(backbone, resized(preprocessing, side), device)
+
+    @classmethod
+    def around(
+        cls,
+        backbone: "PictureBackbone",
+        preprocessing: PicturePreprocessing,
+        device: torch.device | None = None,
+    ) -> Self:
+        """Put the reading of pictures before a backbone, by default on the fastest device there is."""
+        chosen = device or choose_device()
+        cast("nn.Module", backbone).to(chosen)
+        return cls(backbone, preprocessing, chosen)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What pictures are made into."""
+        return {"side": self.preprocessing.crop}
+
+    @cached_property
+    def arithmetic(self) -> Arithmetic:
+        """What training computes with on the encoder's device."""
+        return decide(self.device, cache_folder() / ARITHMETIC_FILE)
+
+    def pixels(self, pictures: Sequence[Picture]) -> Iterator[Pixels]:
+        """Decode pictures as the weights want them, uint8 [crop, crop, C]. Raises PictureError, which names one."""
+        return read_each(lambda data: read_pixels(data, self.preprocessing), pictures)
+
+    def pack(self, pixels: Sequence[np.ndarray]) -> Pictures:
+        """Stack pixels and scale them, on the encoder's device."""
+        return Pictures.pack(pixels, self.preprocessing.mean, self.preprocessing.std).to(self.device)
+
+    def batches(self, pictures: Sequence[Picture]) -> Iterator[tuple[np.ndarray, Pictures]]:
+        """Yield (rows, batch) over all pictures. Raises PictureError, which names one."""
+        return self.packed(self.pixels(pictures))
+
+    def packed(self, pixels: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, Pictures]]:
+        """Yield (rows, batch) over pictures that are decoded."""
+        start, rest = 0, iter(pixels)
+        while waiting := list(islice(rest, PICTURES_IN_A_BATCH)):
+            yield np.arange(start, start + len(waiting)), self.pack(waiting)
+            start += len(waiting)
+
+    @property
+    def of_pixels(self) -> "DecodedPictures":
+        """The same for pictures that are decoded."""
+        return DecodedPictures(self)
+
+    def cut(self, pictures: Sequence[Picture]) -> int:
+        """Return 0: of every picture the middle square is read."""
+        return 0
+
+    @cached_property
+    def identity(self) -> str:
+        """What vectors follow from, beside the pictures: the hash of the weights, and the reading of pictures."""
+        digest = hashlib.sha256(json.dumps(self.preprocessing.to_dict()).encode())
+        for name, tensor in cast("nn.Module", self.backbone).state_dict().items():
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _folded(self) -> "PictureBackbone":
+        return cast("PictureBackbone", folded(cast("nn.Module", self.backbone)))
+
+    def view(self, picture: Picture) -> Pixels:
+        """Return what is read of a picture, uint8 [crop, crop, C]. Raises PictureError."""
+        return next(self.pixels([picture]))
+
+    def vectors(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
+        """Yield each picture's pooled vector, float32 [D], the backbone's weights as they are at the first call."""
+        return self.pooled(self.pixels(pictures))
+
+    def pooled(self, pixels: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        """Yield the vectors of pictures that are decoded.
+
+        None depends on the pictures beside it: the last batch is filled up to the size of the others.
+        """
+        with torch.inference_mode():
+            for rows, batch in self.packed(pixels):
+                yield from self._folded.summarize(filled(batch)).cpu().numpy()[: len(rows)]
+
+    def maps(self, pictures: Sequence[Picture], first: int) -> Iterator[np.ndarray]:
+        """Yield what the layer group ``first`` reads of each picture, float32 [C, H, W], as `pooled` does."""
+        backbone = self.backbone
+        cast("nn.Module", backbone).eval()
+        with torch.inference_mode():
+            for rows, batch in self.batches(pictures):
+                yield from backbone.advance(filled(batch).values, 0, first).cpu().numpy()[: len(rows)]
+
+    def fresh(self, seed: int) -> Self:
+        """Return the same network with fresh weights drawn from ``seed``, which reads pictures in the same way."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            backbone = type(self.backbone)(self.backbone.config)  # type: ignore[call-arg]
+        return self.around(backbone, self.preprocessing, self.device)
+
+
+@dataclass(frozen=True)
+class DecodedPictures:
+    """Makes batches of decoded pictures."""
+
+    encoder: PictureEncoder
+
+    def batches(self, pixels: Sequence[Pixels]) -> Iterator[tuple[np.ndarray, Pictures]]:
+        """Yield (rows, batch) over all pictures."""
+        return self.encoder.packed(pixels)
+
+
+def resized(preprocessing: PicturePreprocessing, side: int) -> PicturePreprocessing:
+    """Return the record for a square of another side (0: the same), the same share of the picture cut off.
+
+    Raises UsageError on a side that no network can read.
+    """
+    if not side:
+        return preprocessing
+    if side < LEAST_SIDE:
+        raise UsageError(f"must be at least {LEAST_SIDE} pixels, found {side}", where="side")
+    return replace(preprocessing, crop=side, resize=round(side * preprocessing.resize / preprocessing.crop))
+
+
+def filled(batch: Pictures) -> Pictures:
+    """Return the batch with zeros behind it, as large as the largest."""
+    short = PICTURES_IN_A_BATCH - len(batch)
+    if short <= 0:
+        return batch
+    zeros = batch.values.new_zeros(short, *batch.values.shape[1:])
+    values = torch.cat([batch.values, zeros]).contiguous(memory_format=torch.channels_last)
+    return Pictures(values)
