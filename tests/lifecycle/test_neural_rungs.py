@@ -145,8 +145,9 @@ def test_rates_are_tried_and_one_is_suggested(tiny_zoo: Path, topics_csv: Path) 
     assert found.suggested in found.rates
 
 
+@pytest.mark.parametrize("shard", [0, 1])
 def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
-    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+    shard: int, tiny_zoo: Path, topics_csv: Path, tmp_path: Path
 ) -> None:
     """Without dropout, which each process draws for its own rows, only the rounding of the sums differs."""
     lines = topics_csv.read_text().splitlines()
@@ -165,6 +166,7 @@ def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
     )
     launcher = "-m torch.distributed.run --standalone --nproc-per-node 2 -m headway fit".split()
     options = "--rungs finetuned --no-refit --set epochs=2 --seed 3 --quiet --out run-2".split()
+    options += ["--set", f"shard={shard}"]
     done = subprocess.run(
         [sys.executable, *launcher, "train.csv", "--test", "test.csv", "--model", str(tiny_zoo), *options],
         cwd=tmp_path,

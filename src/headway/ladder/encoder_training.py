@@ -39,6 +39,7 @@ from headway.training.processes import Processes
 from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
+from headway.training.sharding import sharded
 
 FEWEST_STEPS = 240
 SAMPLE = 96  # texts on which an estimate is timed
@@ -112,9 +113,9 @@ class FineTuning:
         texts = _sample(work.inputs)
         encoder = self.open(work.inputs)
         asked = self.settings(len(texts))
-        times: list[float] = []
         model = classification.build(encoder, work.classes, seed=0)
-        need = training_need(model, encoder, work.inputs, asked.batch_size)
+        shares = Processes.joined().count if asked.shard else 1
+        need = training_need(model, encoder, work.inputs, asked.batch_size, shares)
         at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(available_memory(self.device))
         need.require(at_once, available_memory(self.device))
         settings = replace(
@@ -122,8 +123,12 @@ class FineTuning:
         )
         places = np.arange(len(texts))
         targets = places % work.classes if work.classes else np.cos(places)  # any will do
-        fine_tune(model, encoder, texts, targets, settings, 0, Stopwatch(times))
-        per_step = float(np.median(np.diff(times)))
+        if shares > 1:  # alone this process cannot train; a step is about three forward passes
+            per_step = 3 * _forward_seconds(model, encoder, texts, asked.batch_size) / shares
+        else:
+            times: list[float] = []
+            fine_tune(model, encoder, texts, targets, settings, 0, Stopwatch(times))
+            per_step = float(np.median(np.diff(times)))
         steps = 0
         for rows in work.training_rows:
             settings = self.settings(rows)
@@ -232,7 +237,8 @@ def fine_tune(
 ) -> None:
     """Train a model in place on batches of texts of near-equal length; ``kept_from`` are examples to choose by.
 
-    Of several ``processes`` each computes its share of every batch. What comes out of frozen layers is computed once
+    Of several ``processes`` each computes its share of every batch; where weights are shared out (``settings.shard``),
+    no checkpoints are kept. What comes out of frozen layers is computed once
     and kept in ``folder``, or a temporary one.
     """
     ids = encoder.tokenize(texts)
@@ -256,7 +262,7 @@ def fine_tune(
 
     def loss(batch: classification.Batch) -> Tensor:
         with encoder.arithmetic.forward():
-            return classification.loss(model, batch)
+            return classification.loss(learner, batch)
 
     score = None if kept_from is None else partial(score_on, model, encoder, kept_from)
     read = ids if kept_from is None else [*ids, *encoder.tokenize(kept_from.inputs)]
@@ -264,12 +270,13 @@ def fine_tune(
         encoder.arithmetic.training(),
         used_rows(model, encoder.backbone.word_table, read),
         TemporaryDirectory() if folder is None else nullcontext(folder) as kept_in,
+        sharded(model, processes, wanted=bool(settings.shard)) as (learner, working),
     ):
-        groups, companions = compose(model, settings, score)
+        groups, companions = compose(learner, settings, score)
         for thaw in (companion for companion in companions if isinstance(companion, Thaw)):
             outputs = FrozenOutputs(encoder, ids, thaw.lowest, settings.epochs, Path(kept_in), progress)
         train(
-            model,
+            learner,
             groups,
             loss,
             epoch_batches,
@@ -277,8 +284,8 @@ def fine_tune(
             seed,
             progress,
             companions=companions,
-            checkpoints=checkpoints,
-            processes=processes,
+            checkpoints=checkpoints if working is processes else None,
+            processes=working,
             weight=lambda batch: len(batch.targets),
             parts=lambda batch: classification.parts(batch, settings.tokens_at_once or MOST_AT_ONCE),
         )
@@ -294,7 +301,18 @@ def checkpoints_in(
     return Checkpoints(scratch.training / f"checkpoints-{seed}", identity)
 
 
-def training_need(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], batch_size: int) -> Need:
+def _forward_seconds(model: Classifier, encoder: TextEncoder, texts: Sequence[Any], batch_size: int) -> float:
+    """Time the forward pass of a batch."""
+    ids = encoder.tokenize(texts)
+    started = time.perf_counter()
+    with torch.no_grad(), encoder.arithmetic.forward():
+        model(encoder.pack(ids))
+    return (time.perf_counter() - started) * batch_size / len(texts)
+
+
+def training_need(
+    model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], batch_size: int, shares: int = 1
+) -> Need:
     """Measure what a token of the longest inputs keeps for the backward pass; the rest goes by the weights."""
     longest = sorted(encoder.tokenize(sorted(inputs, key=characters)[-8:]), key=len, reverse=True)
     within = np.cumsum([len(ids) for ids in longest]) <= MEASURED_TOKENS
@@ -302,7 +320,7 @@ def training_need(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]
     batch = classification.batch(encoder, measured, np.zeros(len(measured), np.int64))
     with encoder.arithmetic.forward():
         kept = kept_bytes(model.train(), lambda: classification.loss(model, batch))
-    return Need.of(model, kept, batch[0].lengths.total, len(longest[0]), batch_size)
+    return Need.of(model, kept, batch[0].lengths.total, len(longest[0]), batch_size, shares)
 
 
 def _sample(texts: Sequence[Any]) -> list[Any]:

@@ -125,9 +125,10 @@ def _backward(
     whole = 0.0 if batch is None else weight(batch)
     share = processes.share(whole, device)
     found = 0.0
-    for part in () if batch is None else parts(batch):
-        with fitting(weight(part)):
-            value = loss(part) * (share * weight(part) / whole)
+    pieces = [] if batch is None else [(part, weight(part)) for part in parts(batch)]
+    for part, own in processes.together(pieces):
+        with fitting(own):
+            value = loss(part) * (share * own / whole if own else 0.0)
             found += value.item()
             value.backward()  # type: ignore[no-untyped-call]
     processes.add_gradients(parameters)

@@ -16,6 +16,7 @@ SHARE = 0.8  # of the free memory is planned with, since other programs take som
 WORKING_SPACE = 1.5  # times what a step keeps is what it takes, with the gradients in passing
 BASE = 500_000_000  # torch, the tokenizer, the texts
 PER_WEIGHT = 16  # itself, its gradient and AdamW's two means, in float32
+READ = 4  # of them are read from the file
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class Need:
     batch: int  # tokens of the largest batch
 
     @classmethod
-    def of(cls, model: nn.Module, kept: int, tokens: int, longest: int, batch_size: int) -> "Need":
+    def of(
+        cls, model: nn.Module, kept: int, tokens: int, longest: int, batch_size: int, shares: int = 1
+    ) -> "Need":
         """Go by what was kept (`kept_bytes`) of rows with so many tokens in all; the longest of the data has
-        ``longest``.
+        ``longest``. Of so many ``shares`` each process holds one, once it has read the weights.
         """
         weights = sum(parameter.numel() for parameter in model.parameters())
         return cls(
-            fixed=PER_WEIGHT * weights + BASE,
+            fixed=(READ + (PER_WEIGHT - READ) / shares) * weights + BASE,
             per_token=WORKING_SPACE * kept / tokens,
             longest=longest,
             batch=longest * batch_size,

@@ -7,7 +7,7 @@ rounding of the sums, and for dropout, of which each process draws its own.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 Rows = TypeVar("Rows", list[int], np.ndarray)
+Part = TypeVar("Part")
 
 
 class Processes:
@@ -55,6 +56,10 @@ class Processes:
         summed = torch.tensor(value, dtype=kind, device=device)
         torch.distributed.all_reduce(summed)
         return float(summed.item())
+
+    def together(self, parts: Sequence[tuple[Part, float]]) -> Sequence[tuple[Part, float]]:
+        """Return what this process computes of a batch, part by part with its weight: just these parts."""
+        return parts
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Put the sum over the processes in the place of each gradient, in one message."""

@@ -35,6 +35,9 @@ class TrainingSettings(Config):
     average: str = "none"  # of the weights: "ema" over the steps, "swa" over the last quarter's epochs
     patience: int = 0  # epochs without a better score on a tenth of the training rows; 0: no early stop
     seeds: int = 1  # trainings, of which the best on that tenth is kept
+    shard: int = (
+        0  # 1: torchrun's processes share out weights and AdamW's state, for what does not fit into one
+    )
 
     def __post_init__(self) -> None:
         at_least = {"epochs": 1, "batch_size": 1, "seeds": 1}
@@ -61,6 +64,14 @@ class TrainingSettings(Config):
                 "an average of the weights and the best epoch's cannot both be kept",
                 where="average, patience",
                 remedy="Give one of them.",
+            )
+
+        others = (self.average != "none", self.patience, self.seeds > 1, self.frozen_groups, self.thaw)
+        if self.shard and any(others):
+            raise UsageError(
+                "weights that are shared out are neither averaged nor frozen nor chosen among",
+                where="shard",
+                remedy="Leave out average, patience, seeds, frozen_groups and thaw, or shard.",
             )
 
     @property

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from letters import tiny_encoder
 
-from headway.core.arithmetic import Arithmetic
 from headway.core.progress import Silent
 from headway.ladder.encoder_training import checkpoints_in, fine_tune
 from headway.ladder.rungs import Scratch
 from headway.models.heads import Classifier
-from headway.models.registry import build_backbone
 from headway.tasks import classification
 from headway.tasks.encoder import TextEncoder
 from headway.training.frozen_outputs import FrozenOutputs
@@ -30,22 +29,8 @@ SIZES = {
 }
 
 
-class Letters:
-    """Each character is a token."""
-
-    reads = None
-    vocab_size = 30
-
-    def encode(self, texts: list[str], most: int) -> object:
-        ids = [np.array([ord(c) % 29 for c in text][:most], np.int64) for text in texts]
-        return type("Encoded", (), {"ids": ids})
-
-
 def _model(architecture: str = "bert") -> tuple[Classifier, TextEncoder]:
-    torch.manual_seed(0)
-    backbone = build_backbone(architecture, {"vocab_size": 30, **SIZES[architecture]})
-    encoder = TextEncoder(backbone, Letters(), 40, torch.device("cpu"))  # type: ignore[arg-type]
-    encoder.__dict__["arithmetic"] = Arithmetic(device="cpu")  # float32, whatever this machine is best at
+    encoder = tiny_encoder(architecture, SIZES[architecture])
     return classification.build(encoder, 2, 0), encoder
 
 
