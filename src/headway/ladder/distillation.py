@@ -135,6 +135,7 @@ def student_settings(teacher: TrainingSettings) -> TrainingSettings:
         thaw=0,
         patience=0,
         seeds=1,
+        shard=0,
     )
 
 

@@ -36,7 +36,7 @@ class PictureSettings(TrainingSettings):
                     where=name,
                     remedy=f"Known: {', '.join(known)}.",
                 )
-        for name in ("fresh_layers", "tokens_at_once"):
+        for name in ("fresh_layers", "tokens_at_once", "shard"):
             if getattr(self, name):
                 raise UsageError("is for texts, and these are pictures", where=name)
 

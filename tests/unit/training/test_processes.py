@@ -1,37 +1,14 @@
 """Two processes under torchrun compute what one computes."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from launching import two_processes_of
 from two_processes import run
 
 from headway.training.processes import Processes
 
 
 def test_two_processes_give_the_losses_of_one() -> None:
-    program = Path(__file__).with_name("two_processes.py")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc-per-node",
-            "2",
-            str(program),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    losses, weights = json.loads(done.stdout.splitlines()[-1])
+    losses, weights = two_processes_of("two_processes.py")
     expected_losses, expected_weights = run(Processes())
     assert losses == pytest.approx(expected_losses, rel=1e-5)
     assert weights == pytest.approx(expected_weights, rel=1e-4)

@@ -1,12 +1,7 @@
 """Two processes that share out weights and optimizer compute what one computes that holds all of them."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from launching import two_processes_of
 from two_shards import run
 
 from headway.core.errors import UsageError
@@ -15,18 +10,7 @@ from headway.training.settings import TrainingSettings
 
 
 def test_two_shares_give_the_losses_and_weights_of_one_process() -> None:
-    program = Path(__file__).with_name("two_shards.py")
-    launcher = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
-    done = subprocess.run(
-        [sys.executable, *launcher, str(program)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    losses, sums, held = json.loads(done.stdout.splitlines()[-1])
+    losses, sums, held = two_processes_of("two_shards.py")
     expected_losses, expected_sums, all_held = run(Processes())
     assert len(losses) == 10 and losses == pytest.approx(expected_losses, abs=0.0011)  # printed with 3 digits
     for name, expected in expected_sums.items():
