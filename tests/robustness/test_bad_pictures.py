@@ -64,7 +64,7 @@ def test_over_the_threshold_it_stops_and_names_each_reason(tmp_path: Path) -> No
     with pytest.raises(DataError) as caught:
         check_pictures(pictures)
     problem, _, remedy = str(caught.value).partition("\n")
-    assert "10 of 34 pictures (29.4%) cannot be used" in problem and "--drop-limit (now 0.05)" in remedy
+    assert "10 of 34 pictures (29.4%) cannot be used" in problem and "--drop-limit (now 5 %)" in remedy
     for reason in {reason for _, reason in BAD.values() if reason}:
         assert reason in problem
     assert "2: is damaged or ends too early ('bees/cut.jpg', 'bees/cut.png')" in problem

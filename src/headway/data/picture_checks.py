@@ -202,7 +202,7 @@ def _refuse_dropped(
     raise DataError(
         f"{lost:,} of {total:,} pictures ({lost / total:.1%}) cannot be used: {told}",
         where=pictures.store.source,
-        remedy=f"Replace or remove them, or allow more to be left out with --drop-limit (now {limit:g}).",
+        remedy=f"Replace or remove them, or allow more to be left out with --drop-limit (now {100 * limit:g} %).",
     )
 
 

@@ -315,13 +315,17 @@ def train_on_pictures(
     score: Callable[[], float] | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train a model in place; ``score`` is what to choose by."""
+    """Train a model in place; ``score`` is what to choose by.
+
+    A batch is computed in parts, unless batch norm is to have the statistics of the whole.
+    """
+    frozen = settings.statistics == "frozen"
 
     def loss(batch: Batch) -> Tensor:
         with encoder.arithmetic.forward():
             return picture_classification.loss(model, batch)
 
-    freeze_statistics(model, settings.statistics == "frozen")
+    freeze_statistics(model, frozen)
     groups, companions = compose(model, settings, score)
     with encoder.arithmetic.training():
         train(
@@ -335,6 +339,8 @@ def train_on_pictures(
             companions=companions,
             checkpoints=checkpoints,
             after_epoch=after_epoch,
+            weight=lambda batch: len(batch.maps),
+            parts=lambda batch: batch.parts(encoder.at_once) if frozen else [batch],
         )
     freeze_statistics(model, False)
 
@@ -350,7 +356,11 @@ def _memory(
         kept = kept_bytes(model.train(), lambda: picture_classification.loss(model, batch)) / 2
     weights = sum(parameter.numel() for parameter in model.parameters())
     pixels = sum(image.nbytes for image in images) / len(images)
-    return int(PER_WEIGHT * weights + settings.batch_size * (WORKING_SPACE * kept + 6 * pixels)) + BASE_MEMORY
+    at_once = settings.batch_size
+    if settings.statistics == "frozen":
+        at_once = min(at_once, encoder.at_once)
+    taken = PER_WEIGHT * weights + at_once * WORKING_SPACE * kept + 6 * settings.batch_size * pixels
+    return int(taken) + BASE_MEMORY
 
 
 def _sample(pictures: Sequence[Picture]) -> list[Picture]:

@@ -42,6 +42,14 @@ class Batch(NamedTuple):
     targets: Tensor  # classes [B], or their shares [B, C]
     first: int = 0
 
+    def parts(self, size: int) -> list["Batch"]:
+        """Cut it into batches of at most so many pictures."""
+        starts = range(0, len(self.maps), size)
+        return [
+            Batch(Pictures(self.maps.values[at : at + size]), self.targets[at : at + size], self.first)
+            for at in starts
+        ]
+
 
 class Epochs(Protocol):
     """What a training goes through."""

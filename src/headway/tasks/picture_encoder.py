@@ -29,7 +29,10 @@ from headway.weights.pictures import load_picture_backbone, open_picture_folder
 if TYPE_CHECKING:
     from headway.models.base import PictureBackbone
 
-PICTURES_IN_A_BATCH = 32  # bounds the memory of prediction
+# Computed at once on a CPU: of more, the largest maps no longer lie in memory that the allocator keeps (32 MiB), and
+# half of the time goes into page faults. Never more than so many pictures.
+PIXELS_AT_ONCE = 4 * 224**2
+PICTURES_AT_ONCE = 64
 LEAST_SIDE = 32  # pixels; networks halve it five times
 
 
@@ -76,6 +79,13 @@ class PictureEncoder:
         """What training computes with on the encoder's device."""
         return decide(self.device, cache_folder() / ARITHMETIC_FILE)
 
+    @property
+    def at_once(self) -> int:
+        """How many pictures are computed at once, which bounds the memory too."""
+        if self.device.type != "cpu":
+            return PICTURES_AT_ONCE
+        return min(PICTURES_AT_ONCE, max(1, PIXELS_AT_ONCE // self.preprocessing.crop**2))
+
     def pixels(self, pictures: Sequence[Picture]) -> Iterator[Pixels]:
         """Decode pictures as the weights want them, uint8 [crop, crop, C]. Raises PictureError, which names one."""
         return read_each(lambda data: read_pixels(data, self.preprocessing), pictures)
@@ -91,7 +101,7 @@ class PictureEncoder:
     def packed(self, pixels: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, Pictures]]:
         """Yield (rows, batch) over pictures that are decoded."""
         start, rest = 0, iter(pixels)
-        while waiting := list(islice(rest, PICTURES_IN_A_BATCH)):
+        while waiting := list(islice(rest, self.at_once)):
             yield np.arange(start, start + len(waiting)), self.pack(waiting)
             start += len(waiting)
 
@@ -120,26 +130,29 @@ class PictureEncoder:
         """Return what is read of a picture, uint8 [crop, crop, C]. Raises PictureError."""
         return next(self.pixels([picture]))
 
-    def vectors(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
-        """Yield each picture's pooled vector, float32 [D], the backbone's weights as they are at the first call."""
-        return self.pooled(self.pixels(pictures))
+    def pooled(self, pixels: Iterable[Pixels], *, full: bool = False) -> Iterator[np.ndarray]:
+        """Yield the pooled vector of each decoded picture, float32 [D], the weights as they are at the first call.
 
-    def pooled(self, pixels: Iterable[Pixels]) -> Iterator[np.ndarray]:
-        """Yield the vectors of pictures that are decoded.
-
-        None depends on the pictures beside it: the last batch is filled up to the size of the others.
+        full: fill the last batch up to the size of the others, so that no vector depends on the pictures beside it.
         """
         with torch.inference_mode():
             for rows, batch in self.packed(pixels):
-                yield from self._folded.summarize(filled(batch)).cpu().numpy()[: len(rows)]
+                whole = filled(batch, self.at_once) if full else batch
+                yield from self._folded.summarize(whole).cpu().numpy()[: len(rows)]
+
+    def vectors(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
+        """Yield each picture's pooled vector, which does not depend on the pictures beside it."""
+        return self.pooled(self.pixels(pictures), full=True)
 
     def maps(self, pictures: Sequence[Picture], first: int) -> Iterator[np.ndarray]:
-        """Yield what the layer group ``first`` reads of each picture, float32 [C, H, W], as `pooled` does."""
+        """Yield what the layer group ``first`` reads of each picture, float32 [C, H, W], beside others as `vectors`."""
         backbone = self.backbone
         cast("nn.Module", backbone).eval()
         with torch.inference_mode():
             for rows, batch in self.batches(pictures):
-                yield from backbone.advance(filled(batch).values, 0, first).cpu().numpy()[: len(rows)]
+                yield from (
+                    backbone.advance(filled(batch, self.at_once).values, 0, first).cpu().numpy()[: len(rows)]
+                )
 
     def fresh(self, seed: int) -> Self:
         """Return the same network with fresh weights drawn from ``seed``, which reads pictures in the same way."""
@@ -172,9 +185,9 @@ def resized(preprocessing: PicturePreprocessing, side: int) -> PicturePreprocess
     return replace(preprocessing, crop=side, resize=round(side * preprocessing.resize / preprocessing.crop))
 
 
-def filled(batch: Pictures) -> Pictures:
-    """Return the batch with zeros behind it, as large as the largest."""
-    short = PICTURES_IN_A_BATCH - len(batch)
+def filled(batch: Pictures, size: int) -> Pictures:
+    """Return the batch with pictures of zeros behind it, so that it has so many."""
+    short = size - len(batch)
     if short <= 0:
         return batch
     zeros = batch.values.new_zeros(short, *batch.values.shape[1:])

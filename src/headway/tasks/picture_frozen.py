@@ -38,7 +38,7 @@ class FrozenPictureClassifier:
         self.labels = labels
         self.encoder = encoder
         self.head = head
-        self.embed = embed or (lambda pictures: list(encoder.vectors(pictures)))
+        self.embed = embed or (lambda pictures: list(encoder.pooled(encoder.pixels(pictures))))
 
     @property
     def opens_with(self) -> str | None:

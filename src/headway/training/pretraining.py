@@ -22,7 +22,7 @@ from headway.core.arithmetic import FILE as ARITHMETIC_FILE
 from headway.core.arithmetic import Arithmetic, decide
 from headway.core.errors import UsageError
 from headway.core.files import write_json
-from headway.core.progress import Progress, Silent
+from headway.core.progress import Progress, Stopwatch
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.data.corpus import Corpus, read_corpus
@@ -243,7 +243,7 @@ def seconds_per_step(work: Pretraining, seed: int, arithmetic: Arithmetic) -> fl
     times = [time.perf_counter()]
     batches = work.epoch_batches(0)[:_TIMED_STEPS]
     settings = replace(work.settings, epochs=1)
-    _train(work, lambda epoch: batches, settings, seed, arithmetic, _Stopwatch(times))
+    _train(work, lambda epoch: batches, settings, seed, arithmetic, Stopwatch(times))
     work.model.load_state_dict(before)
     steps = np.diff(times)
     return float(np.median(steps[1:] if len(steps) > 1 else steps))
@@ -277,13 +277,3 @@ def _train(
             companions=companions,
             checkpoints=checkpoints,
         )
-
-
-class _Stopwatch(Silent):
-    """Notes the time after each step."""
-
-    def __init__(self, times: list[float]) -> None:
-        self.times = times
-
-    def advance(self, count: int = 1, note: str = "") -> None:
-        self.times.append(time.perf_counter())

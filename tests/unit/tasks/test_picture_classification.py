@@ -65,6 +65,14 @@ def test_targets_are_mixed_in_the_shares_of_the_pixels(mix: str) -> None:
         assert torch.allclose(batch.maps.values.mean(dim=(1, 2, 3)), expected, atol=1e-5)
 
 
+def test_parts_of_a_batch_are_the_batch() -> None:
+    whole = Batch(Pictures(torch.randn(10, 3, 8, 8)), torch.arange(10), first=2)
+    parts = whole.parts(4)
+    assert [len(part.maps) for part in parts] == [4, 4, 2] and {part.first for part in parts} == {2}
+    assert torch.equal(torch.cat([part.maps.values for part in parts]), whole.maps.values)
+    assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
+
+
 def test_a_head_that_starts_from_a_probe_says_what_the_probe_says() -> None:
     random = np.random.default_rng(0)
     vectors = random.normal(2, 3, (60, 24)).astype(np.float32)
