@@ -13,7 +13,15 @@ from headway.core.errors import DataError, UsageError
 from headway.data.columns import Columns
 from headway.data.examples import Examples, Task
 from headway.data.glue import refuse_hidden
-from headway.data.inputs import TextPair, characters, duplicate_groups, parts, same_input, same_text
+from headway.data.inputs import (
+    TextPair,
+    characters,
+    duplicate_groups,
+    kin_groups,
+    parts,
+    same_input,
+    same_text,
+)
 from headway.data.recognition import as_number, read_numbers, recognise_task
 from headway.data.table import Table, counted, did_you_mean, listed, shorten
 
@@ -180,11 +188,17 @@ def _account(
     targets: npt.NDArray[Any],
     groups: npt.NDArray[np.int64],
 ) -> Checked:
+    kin = kin_groups(rows.inputs)
+    bound = int((np.bincount(kin)[kin] > np.bincount(groups, minlength=1)[groups]).sum())
+    if bound:
+        rows.notes.append(
+            f"{bound:,} rows share their first text with another pair (never split between parts)"
+        )
     examples = Examples(
         inputs=tuple(rows.inputs),
         targets=targets,
         names=names,
-        groups=groups,
+        groups=kin,
         lines=rows.table.lines[rows.index],
         source=rows.table.source,
         unit=rows.table.unit,
@@ -312,7 +326,7 @@ def _settle_rare(rows: _Rows, drop_rare: bool) -> npt.NDArray[np.int64]:
     """Refuse, or leave out, labels that fewer than two different texts have; return the duplicate groups."""
     groups = duplicate_groups(rows.inputs)
     texts_of: dict[str, set[int]] = {}
-    for label, group in zip(rows.labels, groups.tolist(), strict=True):
+    for label, group in zip(rows.labels, kin_groups(rows.inputs).tolist(), strict=True):
         texts_of.setdefault(label, set()).add(group)
     rare = sorted(label for label, found in texts_of.items() if len(found) < 2)
     if not rare:

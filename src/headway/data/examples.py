@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from headway.data.inputs import duplicate_groups
+from headway.data.inputs import kin_groups
 
 Task = Literal["classes", "numbers"]  # what is learned: which one of some classes a row is of, or a number
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -19,8 +19,8 @@ class Examples:
     """B inputs, all of one kind (texts, pairs of texts), and what each is to be answered with.
 
     Of classes, ``targets`` [B] index ``names``, which are sorted as strings; of numbers, they are those, in float64,
-    and there are no names. Inputs that count as the same share a number in ``groups`` [B], and are never on both sides
-    of a split.
+    and there are no names. Inputs that count as the same, or as kin (`inputs.kin_groups`), share a number in ``groups``
+    [B], and are never on both sides of a split.
     """
 
     inputs: tuple[Any, ...]
@@ -44,7 +44,7 @@ class Examples:
             inputs=tuple(texts),
             targets=np.array([number[label] for label in labels], dtype=np.int64),
             names=names,
-            groups=duplicate_groups(texts),
+            groups=kin_groups(texts),
             lines=np.arange(1, len(texts) + 1),
             source=source,
             unit="row",
