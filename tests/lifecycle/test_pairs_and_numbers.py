@@ -101,7 +101,7 @@ def test_numbers(folder: Path, tiny_zoo: Path) -> None:
     one = run.predict(("rain sun hail", "rain sun snow"))
     two = run.predict([("rain sun hail", "rain sun snow"), ("bread", "map")], rung="frozen")
     assert isinstance(one, float) and len(two) == 2
-    with pytest.raises(headway.HeadwayError, match=r"texts\[0\]: expected a pair of texts, found str"):
+    with pytest.raises(headway.HeadwayError, match=r"inputs\[0\]: expected a pair of texts, found str"):
         run.predict(["rain"])
     html = run.report.read_text()
     assert "mean absolute error" in html and "The largest errors" in html and "Confusion" not in html

@@ -59,7 +59,7 @@ def fit(
             without train and test above them, a zip file of such, a table of paths. ``test`` replaces the held-out
             rows.
         text, label: the columns; inferred and said when left out. Two names in ``text`` make pairs of texts.
-        task: "classes" or "numbers"; recognised from the labels and said when left out.
+        task: "classes", "numbers" or "labels" (several a row); recognised from the labels and said when left out.
         model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes;
             minilm for texts and mobilenet-v2 for pictures when left out.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another

@@ -24,6 +24,13 @@ class Prediction(NamedTuple):
     probabilities: dict[str, float]
 
 
+class LabelSet(NamedTuple):
+    """The labels of one input that are more likely than not, and each label's probability."""
+
+    labels: tuple[str, ...]
+    probabilities: dict[str, float]
+
+
 class Run:
     """A finished run, opened from its folder."""
 
@@ -99,8 +106,8 @@ class Run:
         """Predict one input or a sequence of them, with the shipped rung or the one named.
 
         An input is a text, or (first, second) where the run was trained on pairs, or the path of a picture's file. Each
-        gives a `Prediction`; a number where the run learned numbers. Raises UsageError on an input of another kind,
-        PictureError on a picture that cannot be used.
+        gives a `Prediction`; a number where the run learned numbers, a `LabelSet` where a row may have several labels.
+        Raises UsageError on an input of another kind, PictureError on a picture that cannot be used.
         """
         if isinstance(inputs, str | Path) or (self.reads_pairs and _is_pair(inputs)):
             return self.predict([inputs], rung)[0]
@@ -109,11 +116,15 @@ class Run:
         outputs = predictor.predict(rows)
         if not predictor.labels:
             return [float(number) for number in outputs]
-        predictions = []
+        predictions: list[Prediction | LabelSet] = []
         for row in outputs:
             best = int(row.argmax())
             shares = {label: float(value) for label, value in zip(predictor.labels, row, strict=True)}
-            predictions.append(Prediction(predictor.labels[best], float(row[best]), shares))
+            if self.record.data.task == "labels":
+                own = tuple(label for label, share in shares.items() if share > 0.5)
+                predictions.append(LabelSet(own, shares))
+            else:
+                predictions.append(Prediction(predictor.labels[best], float(row[best]), shares))
         return predictions
 
     @property

@@ -28,7 +28,8 @@ def fit(
         str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="What the labels are: classes or numbers. [recognised]")
+        str | None,
+        typer.Option(help="What the labels are: classes, numbers, or labels (several a row). [recognised]"),
     ] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")

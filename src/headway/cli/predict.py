@@ -39,7 +39,7 @@ def predict(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the input's columns before ours.")] = False,
 ) -> None:
     """Predict one text or pair, or write CSV for a file: row, predicted, probability."""
-    from headway.bundle.run import Run
+    from headway.bundle.run import LabelSet, Run
 
     opened = Run.open(run)
     if opened.reads_pictures and second is None and _of_many_pictures(source):
@@ -58,7 +58,10 @@ def predict(
 
         typer.echo(number_words(prediction))
         return
-    typer.echo(f"{prediction.label}  {100 * prediction.probability:.1f} %")
+    if isinstance(prediction, LabelSet):
+        typer.echo("\n".join(prediction.labels) or "(no label)")
+    else:
+        typer.echo(f"{prediction.label}  {100 * prediction.probability:.1f} %")
     if every:
         for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
             typer.echo(f"  {label}  {100 * probability:.1f} %")
@@ -101,7 +104,8 @@ def _rows(
     from headway.data.readers import read_chunks
 
     predictor = run.predictor(rung)
-    confidence = ["probability"] if predictor.labels else []
+    task = run.record.data.task
+    confidence = ["probability"] if task == "classes" else []
     ours = ["row", "predicted", *confidence, *(f"p({label})" for label in predictor.labels if every)]
     done, empty = 0, 0
     for table in read_chunks(source, CHUNK_ROWS):
@@ -121,18 +125,21 @@ def _rows(
         columns = [[cell or "" for cell in table.texts(name)] for name in kept]
         for place, output in enumerate(predictor.predict(inputs)):
             before = [cells[place] for cells in columns]
-            yield [*before, str(done + place + 1), *_answer(predictor, output, every=every)]
+            yield [*before, str(done + place + 1), *_answer(predictor, output, task, every=every)]
         done += len(inputs)
         empty += sum(not text.strip() for one in inputs for text in parts(one))
     if empty:
         print(f"headway: {empty:,} rows had no text; they were predicted as an empty text", file=sys.stderr)
 
 
-def _answer(predictor: "Calibrated", output: "np.ndarray", *, every: bool) -> list[str]:
-    """Return the cells of one answer: the number, or the label and its probability, and each label's."""
+def _answer(predictor: "Calibrated", output: "np.ndarray", task: str, *, every: bool) -> list[str]:
+    """Return the cells of one answer: the number, the labels, or the label and its probability; then each label's."""
+    from headway.data.label_sets import names_cell
     from headway.data.recognition import number_words
 
-    if not predictor.labels:
+    if task == "numbers":
         return [number_words(float(output))]
     shares = [f"{share:.6f}" for share in output] if every else []
+    if task == "labels":
+        return [names_cell(predictor.labels, output > 0.5), *shares]
     return [predictor.labels[output.argmax()], f"{output.max():.6f}", *shares]

@@ -22,6 +22,7 @@ from headway.data.inputs import (
     same_input,
     same_text,
 )
+from headway.data.label_sets import as_table, common_names, read_sets
 from headway.data.recognition import as_number, read_numbers, recognise_task
 from headway.data.table import Table, counted, did_you_mean, listed, shorten
 
@@ -77,6 +78,11 @@ class _Rows:
     def where(self, position: int) -> str:
         return self.table.where(int(self.index[position]))
 
+    @property
+    def places(self) -> list[str]:
+        """Name each row, for a message."""
+        return [self.where(place) for place in range(len(self.labels))]
+
     def first(self, label: str) -> str:
         return self.where(self.labels.index(label))
 
@@ -107,6 +113,8 @@ def check_examples(
             f"the labels are taken as numbers, from {targets.min():g} to {targets.max():g}; as classes: --task classes"
         )
         return _account(rows, task, (), targets, groups)
+    if task == "labels":
+        return _account(rows, task, *_label_sets(rows, drop_rare))
     _refuse_identifiers(rows)
     groups = _settle_rare(rows, drop_rare)
     _require_rows(rows)
@@ -126,7 +134,7 @@ def check_test(
     no number where they are, and where no training row of a label would be left.
     """
     rows = _test_rows(table, columns, drop_limit)
-    targets = _numbers(rows) if training.task == "numbers" else _classes(rows, training.names)
+    targets = _targets(rows, training.task, training.names)
     kept = _kept_training(rows, training)
     removed = len(training) - len(kept)
     if removed:
@@ -135,7 +143,7 @@ def check_test(
             f"{counted(removed, 'training row')} whose text stands in the test table {told} left out"
         )
     absent = sorted(set(training.names) - set(rows.labels))
-    if absent:
+    if absent and training.task == "classes":
         rows.notes.append(f"the test table has no row of {listed(tuple(absent), 5)}")
     checked = _account(rows, training.task, training.names, targets, duplicate_groups(rows.inputs))
     return CheckedTest(**vars(checked), training_kept=kept, training_removed=removed)
@@ -149,7 +157,7 @@ def check_scored(
     """
     rows = _test_rows(table, columns, drop_limit)
     refuse_hidden(rows.labels, table.source)
-    targets = _numbers(rows) if task == "numbers" else _classes(rows, names)
+    targets = _targets(rows, task, names)
     return _account(rows, task, names, targets, duplicate_groups(rows.inputs))
 
 
@@ -163,9 +171,50 @@ def _test_rows(table: Table, columns: Columns, drop_limit: float) -> _Rows:
     return rows
 
 
+def _targets(rows: _Rows, task: Task, names: tuple[str, ...]) -> npt.NDArray[Any]:
+    """Return the labels as the task has them; raises DataError on the first that is none of them."""
+    if task == "numbers":
+        return _numbers(rows)
+    if task == "classes":
+        return _classes(rows, names)
+    return as_table(read_sets(rows.labels, rows.places), names, rows.places)
+
+
+def _label_sets(
+    rows: _Rows, drop_rare: bool
+) -> tuple[tuple[str, ...], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return the names, which row has which, and the duplicate groups; refuse, or leave out, names that fewer than two
+    different inputs have.
+    """
+    sets = read_sets(rows.labels, rows.places)
+    names, rare = common_names(sets, kin_groups(rows.inputs))
+    if rare and not drop_rare:
+        raise DataError(
+            f"the label {shorten(rare[0])!r} stands on one row only"
+            + (f" (so do {len(rare) - 1:,} more: {listed(rare[1:], 4)})" if len(rare) > 1 else ""),
+            where=next(rows.places[row] for row, own in enumerate(sets) if rare[0] in own),
+            remedy="Add rows, merge the label into another, or leave such labels out with --drop-rare.",
+        )
+    if len(names) < 2:
+        raise DataError(
+            f"the rows have {counted(len(names), 'label')}; two are needed",
+            where=f"{rows.table.source}, column {rows.columns.label!r}",
+            remedy="Choose another column with --label, or pass --task classes.",
+        )
+    kept = [tuple(name for name in own if name in set(names)) for own in sets]
+    table = as_table(kept, names, rows.places)
+    if rare:
+        rows.notes.append(f"{counted(len(rare), 'label')} of one row left out ({listed(rare, 5)})")
+    rows.notes.append(
+        f"a row has any number of {len(names):,} labels, {table.sum(axis=1).mean():.1f} on average; "
+        f"{int((~table.any(axis=1)).sum()):,} rows have none"
+    )
+    return names, table, duplicate_groups(rows.inputs)
+
+
 def _numbers(rows: _Rows) -> npt.NDArray[np.float64]:
     """Return the labels as numbers; raises DataError on the first that is none."""
-    return read_numbers(rows.labels, [rows.where(place) for place in range(len(rows.labels))])
+    return read_numbers(rows.labels, rows.places)
 
 
 def _classes(rows: _Rows, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -204,7 +253,7 @@ def _account(
         unit=rows.table.unit,
         task=task,
     )
-    answers = np.unique(targets, return_inverse=True)[1]
+    answers = np.unique(targets, axis=0, return_inverse=True)[1].reshape(-1)
     pairs, first = np.unique(np.stack([groups, answers], axis=1), axis=0, return_index=True)
     duplicates = len(targets) - len(first)
     contested = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
@@ -231,7 +280,7 @@ def _usable(table: Table, columns: Columns, drop_limit: float) -> _Rows:
         raise UsageError(f"must be a share from 0 to 1, not {drop_limit}", where="--drop-limit")
     given = [[text or "" for text in table.texts(name)] for name in columns.texts]
     inputs: list[Any] = given[0] if len(given) == 1 else list(map(TextPair, *given))
-    raw = [label or "" for label in table.texts(columns.label)]
+    raw = [label or "" for label in table.labels(columns.label)]
     labels = [label.strip() for label in raw]
     rows = _Rows(table, columns, inputs, labels, np.arange(len(table), dtype=np.int64), {}, [])
     whole = (all(text.strip(_INVISIBLE) for text in parts(one)) for one in inputs)
@@ -400,7 +449,7 @@ def _kept_training(rows: _Rows, training: Examples) -> npt.NDArray[np.int64]:
     if training.task == "numbers":
         gone = "" if kept.any() else "every training text"
     else:
-        left = np.bincount(training.targets[kept], minlength=len(training.names))
+        left = training.rows_of_names(kept)
         name = training.names[int(np.argmin(left))]
         gone = "" if left.all() else f"every training text of the label {shorten(name)!r}"
     if gone:

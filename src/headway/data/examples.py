@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from headway.data.inputs import kin_groups
 
-Task = Literal["classes", "numbers"]  # what is learned: which one of some classes a row is of, or a number
+# What is learned: which one of some classes a row is of, a number, or which of some labels it has, any number of them.
+Task = Literal["classes", "numbers", "labels"]
 TASKS: tuple[Task, ...] = get_args(Task)
 _STRATA = 10  # of numbers
 
@@ -19,8 +20,8 @@ class Examples:
     """B inputs, all of one kind (texts, pairs of texts), and what each is to be answered with.
 
     Of classes, ``targets`` [B] index ``names``, which are sorted as strings; of numbers, they are those, in float64,
-    and there are no names. Inputs that count as the same, or as kin (`inputs.kin_groups`), share a number in ``groups``
-    [B], and are never on both sides of a split.
+    and there are no names; of labels, they say which of the names a row has, bool [B, C]. Inputs that count as the
+    same, or as kin (`inputs.kin_groups`), share a number in ``groups`` [B], and are never on both sides of a split.
     """
 
     inputs: tuple[Any, ...]
@@ -55,11 +56,23 @@ class Examples:
 
     @property
     def strata(self) -> npt.NDArray[np.int64]:
-        """What a split spreads evenly over its parts, [B]: the class, or the tenth of the rows that a number is in."""
+        """What a split spreads evenly over its parts, [B]: the class, the tenth of the rows that a number is in, or a
+        row's rarest label.
+        """
         if self.task == "classes":
             return self.targets
+        if self.task == "labels":
+            rows = self.targets.sum(axis=0)
+            rarest = np.where(self.targets, rows, len(self) + 1).argmin(axis=1)
+            return np.where(self.targets.any(axis=1), rarest, len(self.names)).astype(np.int64)
         cuts = np.quantile(self.targets, np.arange(1, _STRATA) / _STRATA)
         return np.searchsorted(np.unique(cuts), self.targets, side="right").astype(np.int64)
+
+    def rows_of_names(self, among: npt.NDArray[Any] | slice = slice(None)) -> npt.NDArray[np.int64]:
+        """Return how many rows, of those that are chosen, have each of the names, [C]."""
+        if self.task == "labels":
+            return np.asarray(self.targets[among].sum(axis=0), dtype=np.int64)
+        return np.bincount(self.targets[among], minlength=len(self.names)).astype(np.int64)
 
     def take(self, index: npt.ArrayLike) -> Self:
         """Return the rows at ``index`` (integers, in that order), with the same names."""

@@ -285,6 +285,8 @@ def _pandas_text(value: Any) -> str | None:
     """Return a pandas value as text; None for None, NaN, NaT and NA."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list | tuple):
+        return json.dumps([str(part) for part in value], ensure_ascii=False)
     if value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value:
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""What is to be learned from a column of labels: classes, or numbers; told, or recognised from the values."""
+"""What is to be learned from a column of labels, as its values show: classes, numbers, or several labels a row."""
 
 import math
 from collections import Counter
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from headway.core.errors import DataError
 from headway.data.examples import Task
+from headway.data.label_sets import is_list
 from headway.data.table import shorten
 
 FEW_VALUES = 20  # so many different whole numbers may always be classes
@@ -16,13 +17,15 @@ FEW_FRACTIONS = 5  # so many different numbers with decimals
 
 
 def recognise_task(labels: Sequence[str]) -> Task:
-    """Return whether the labels are classes or numbers.
+    """Return whether the labels are classes, numbers, or several a row.
 
-    Numbers are nearly all that is there (95 in 100 of the different values), and they are many different ones: more
-    than 5 with decimals among them, more than 20 whole ones. Whole ones are still classes when they leave no gap, or
-    come up three times each or more.
+    These are JSON lists of names (in 95 of 100 rows). Numbers are nearly all that is there (95 of 100 different
+    values), and they are many different ones: more than 5 with decimals among them, more than 20 whole ones. Whole ones
+    are still classes when they leave no gap, or come up three times each or more.
     """
     counts = Counter(labels)
+    if counts and sum(count for label, count in counts.items() if is_list(label)) >= 0.95 * len(labels):
+        return "labels"
     values = [value for value in map(as_number, counts) if value is not None]
     if len(values) < 0.95 * len(counts) or len(values) <= FEW_FRACTIONS:
         return "classes"

@@ -1,6 +1,7 @@
 """A table as it was read: its columns, the source line of each row, and what was said aloud while reading."""
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,6 +68,13 @@ class Table:
                 remedy="Choose another column, or write this one as text.",
             )
         return _as_texts(column[rows])
+
+    def labels(self, name: str) -> list[str | None]:
+        """Return a column's values as texts, lists of texts or of whole numbers among them as JSON."""
+        column = self.columns[name]
+        if isinstance(column, list) or not str(column.dtype).startswith("List"):
+            return self.texts(name)
+        return [None if row is None else json.dumps(row, ensure_ascii=False) for row in column.to_list()]
 
     def where(self, row: int) -> str:
         """Name a row for a message: ``reviews.csv, line 7``."""

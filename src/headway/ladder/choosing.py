@@ -56,8 +56,11 @@ def keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
 def score_on(model: Classifier, encoder: classification.Batching[Any], examples: Examples) -> float:
     """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts.
 
-    Of numbers, the share of their variance that is explained.
+    Of numbers, the share of their variance that is explained; of several labels, the share that is told right.
     """
+    if examples.task == "labels":
+        found = classification.label_shares(model, encoder, examples.inputs)
+        return float(((found > 0.5) == examples.targets).mean())
     if examples.task == "numbers":
         off = classification.numbers(model, encoder, examples.inputs) - examples.targets
         return float(1 - np.square(off).mean() / (examples.targets.var() or 1.0))

@@ -65,7 +65,7 @@ class FrozenTraining:
         embedding = (time.perf_counter() - started) / sampled * len(work.inputs)
         features = self.config.depths * self.encoder.backbone.num_features
         if are_pairs(work.inputs):
-            features = 4 * features + self.config.depths
+            features = 4 * features + 1
         head = sum(work.training_rows) * features * (2e-8 * work.classes or 1e-10 * features)
         return Estimate(embedding + head, memory=500_000_000 + 16 * features * len(work.inputs))
 
@@ -207,7 +207,7 @@ class FineTuning:
         )
         scale.fold(model.head)
         chosen = settings.to_dict() | encoder.settings | {"seed": seed}
-        return FineTunedClassifier(examples.names, encoder, model, chosen)
+        return FineTunedClassifier(examples.names, encoder, model, chosen, several=examples.task == "labels")
 
 
 def settings_for(rows: int) -> TrainingSettings:

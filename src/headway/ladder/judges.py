@@ -11,12 +11,15 @@ from headway.bundle.record import ClassScore, ErrorExample
 from headway.core.errors import UsageError
 from headway.data.examples import Examples
 from headway.data.inputs import shown
+from headway.data.label_sets import names_cell
 from headway.data.recognition import number_words
 from headway.ladder.wording import METRIC_TITLES
 from headway.metrics import correlation
 from headway.metrics.calibration import expected_calibration_error, fit_temperature, tempered
 from headway.metrics.classification import METRICS, confusion, per_class
+from headway.metrics.label_sets import all_right, label_counts, macro_f1, micro_f1
 from headway.metrics.metric import Metric, OfClasses, OfRows
+from headway.metrics.row_bootstrap import mean
 
 IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
 WORST_ERRORS = 50
@@ -66,7 +69,9 @@ class Judge(Protocol):
 
 def judge_of(examples: Examples) -> Judge:
     """Return the judge of the examples' task."""
-    return NumberJudge() if examples.task == "numbers" else ClassJudge(examples.names)
+    if examples.task == "numbers":
+        return NumberJudge()
+    return LabelJudge(examples.names) if examples.task == "labels" else ClassJudge(examples.names)
 
 
 def metric_named(judge: Judge, name: str) -> Metric:
@@ -235,3 +240,74 @@ class NumberJudge:
     def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
         """Return the numbers in six digits."""
         return [[number_words(number)] for number in outputs]
+
+
+@dataclass(frozen=True)
+class LabelJudge:
+    """Of several labels a row: outputs are each label's probability [B, C]; those above a half are the answer."""
+
+    names: Sequence[str]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """F1 over all labels, the mean of the labels' F1, and the share of rows whose labels are all right."""
+        return (
+            OfRows("micro_f1", label_counts, micro_f1),
+            OfRows("macro_f1", label_counts, macro_f1),
+            OfRows("all_right", all_right, mean),
+        )
+
+    def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
+        """Return what the user asked for, else micro-F1."""
+        if asked is not None:
+            return asked_metric(self, asked)
+        return "micro_f1", "micro-F1 decides, because a row may have several labels"
+
+    def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
+        """Return None: the probabilities of a row do not add up to 1, and are left as they are."""
+        return None
+
+    def said(self, outputs: Outputs) -> np.ndarray:
+        """Return which labels are more likely than not, bool [B, C]."""
+        likely: np.ndarray = outputs > 0.5
+        return likely
+
+    def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
+        """Return each label's scores and the rows with the labels that are farthest off."""
+        true, said = held_out.targets, self.said(outputs)
+        both, rows, named = (true & said).sum(axis=0), true.sum(axis=0), said.sum(axis=0)
+        scores = tuple(
+            ClassScore(
+                name=name,
+                rows=int(rows[place]),
+                precision=float(both[place] / max(named[place], 1)),
+                recall=float(both[place] / max(rows[place], 1)),
+                f1=float(2 * both[place] / max(rows[place] + named[place], 1)),
+            )
+            for place, name in enumerate(self.names)
+        )
+        off = np.abs(outputs - true).max(axis=1)
+        wrong = np.flatnonzero((true != said).any(axis=1))
+        worst = wrong[np.argsort(-off[wrong], kind="stable")][:WORST_ERRORS]
+        errors = tuple(
+            ErrorExample(
+                line=int(held_out.lines[row]),
+                text=shown(held_out.inputs[row]),
+                label=self.target_cell(true[row]),
+                predicted=self.target_cell(said[row]),
+            )
+            for row in worst
+        )
+        return Details(classes=scores, errors=errors)
+
+    def target_cell(self, target: Any) -> str:
+        """Return the labels' names as a JSON list."""
+        return names_cell(self.names, target)
+
+    def header(self, rung: str) -> list[str]:
+        """Return one column."""
+        return [rung]
+
+    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+        """Return the names of the labels that are more likely than not."""
+        return [[self.target_cell(row)] for row in self.said(outputs)]

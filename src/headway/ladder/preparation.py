@@ -73,7 +73,7 @@ class Options:
         if self.recipe:
             self._settings_class().from_dict({"epochs": 1, "learning_rate": 1.0, **self.recipe})
         parse_seconds(self.budget)
-        known = [*self._ladder((), "classes", pairs=False), *self._ladder((), "numbers", pairs=False)]
+        known = [rung for task in TASKS for rung in self._ladder((), task, pairs=False)]
         choose_rungs(self.rungs, list(dict.fromkeys(rung.name for rung in known)))
 
     def stored(self) -> dict[str, Any]:

@@ -59,10 +59,10 @@ def join_test(training: Examples, test: Examples) -> Rows:
 
 
 def label_facts(examples: Examples) -> tuple[LabelFacts, ...]:
-    """Return each class's rows; nothing of numbers."""
-    if examples.task != "classes":
+    """Return the rows of each class or label; nothing of numbers."""
+    if examples.task == "numbers":
         return ()
-    counts = np.bincount(examples.targets, minlength=len(examples.names))
+    counts = examples.rows_of_names()
     return tuple(
         LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
     )

@@ -28,10 +28,10 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "mean", "ngrams", "pixels")
+LIGHT = ("majority", "shares", "mean", "ngrams", "pixels")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
-USUAL = ("majority", "mean", "ngrams", "pixels", "frozen", "scratch", "distilled", "finetuned")
+USUAL = ("majority", "shares", "mean", "ngrams", "pixels", "frozen", "scratch", "distilled", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,13 @@ class MajorityRung:
         from headway.models.majority import Majority
 
         return Majority.fit(examples.names, examples.targets)
+
+
+class SharesRung(MajorityRung):
+    """Each label's share of the training rows, where a row may have several."""
+
+    name = "shares"
+    title = "Label shares"
 
 
 class MeanRung:
@@ -261,13 +268,14 @@ def text_rungs(
             remedy=f"Known vectors: {', '.join(sorted(catalog.VECTORS))}.",
         )
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
+    blind: dict[Task, Rung] = {"classes": MajorityRung(), "numbers": MeanRung(), "labels": SharesRung()}
     averaging: list[Rung] = [EmbeddingRung(), VectorsRung(unlabelled, vectors), StaticRung(model, device)]
     return [
-        MeanRung() if task == "numbers" else MajorityRung(),
+        blind[task],
         NgramRung(),
         *(averaging if task == "classes" and not pairs else []),
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
-        DistilledRung(finetuned, student, unlabelled),
+        *([DistilledRung(finetuned, student, unlabelled)] if task != "labels" else []),
         finetuned,
     ]
 

@@ -13,7 +13,7 @@ from headway.core.errors import DataError
 from headway.core.files import sha256_file
 from headway.data.checks import check_scored
 from headway.data.columns import Columns, choose_columns, choose_texts
-from headway.data.examples import Examples, Task
+from headway.data.examples import TASKS, Examples
 from headway.data.picture_checks import fault_notes, usable
 from headway.data.pictures import PictureSet, list_pictures
 from headway.data.readers import read_table
@@ -53,7 +53,7 @@ def score_table(
         return _score_pictures(run, list_pictures(data, path=column, label=label), rung)
     table = read_table(data)
     columns = _columns(run, table, text, label)
-    task: Task = "numbers" if run.record.data.task == "numbers" else "classes"
+    task = next(task for task in TASKS if task == run.record.data.task)
     checked = check_scored(table, columns, task, run.predictor(rung).labels)
     examples = checked.examples
     outputs = run.predictor(rung).predict(examples.inputs)

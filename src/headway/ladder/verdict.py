@@ -26,7 +26,11 @@ from headway.ladder.wording import (
 Split = Literal["holdout", "folds", "test file"]
 
 # The rungs that read no input, and what each does.
-BLIND = {"majority": "always giving the most frequent label", "mean": "always giving the mean"}
+BLIND = {
+    "majority": "always giving the most frequent label",
+    "mean": "always giving the mean",
+    "shares": "giving every row the labels that most rows have",
+}
 TOO_MANY_ROWS = 1_000_000
 _LABELLED_PER_HELD_OUT = {"holdout": 5, "folds": 1, "test file": 1}
 _ROWS_NAMED = {"holdout": "labelled rows", "folds": "labelled rows", "test file": "rows in the test file"}

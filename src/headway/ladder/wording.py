@@ -7,6 +7,8 @@ METRIC_TITLES = {
     "macro_f1": "macro-F1",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "micro_f1": "micro-F1",
+    "all_right": "all labels right",
     "f1": "F1",
     "matthews": "Matthews correlation",
 }

@@ -1,8 +1,8 @@
 """Bag of n-grams: a linear layer on the TF-IDF of words and characters (`models.ngrams`).
 
-Classes: one-vs-rest logistic regression, fitted by LIBLINEAR's dual coordinate descent (Fan et al. 2008). Numbers:
-ridge regression. Both through scikit-learn; prediction needs numpy alone. Of pairs of texts, what the two share
-(`ngrams.overlap`) stands beside the n-grams.
+Classes: one-vs-rest logistic regression, fitted by LIBLINEAR's dual coordinate descent (Fan et al. 2008); several
+labels a row: the same, each for itself. Numbers: ridge regression. Both through scikit-learn; prediction needs numpy
+alone. Of pairs of texts, what the two share (`ngrams.overlap`) stands beside the n-grams.
 """
 
 from collections.abc import Sequence
@@ -46,8 +46,11 @@ class Bag:
         weights: np.ndarray,
         bias: np.ndarray,
         beside: np.ndarray | None = None,
+        *,
+        several: bool = False,
     ) -> None:
         self.config = config
+        self.several = several  # whether an input may have several labels, or none
         self.labels = labels  # none where it gives numbers
         self.ngrams = ngrams
         self.weights = weights  # [V, C]; one column for two classes, the second against the first
@@ -65,19 +68,22 @@ class Bag:
         progress: Progress,
         beside: np.ndarray | None = None,
     ) -> Self:
-        """Fit vocabulary and weights; ``targets`` [B] are indexes into ``labels``, or numbers where there are none.
+        """Fit vocabulary and weights; ``targets`` [B] are indexes into ``labels``, or numbers where there are none, or
+        [B, C] which input has which label.
 
         beside: other features of texts, [B, F], to fit together with the n-grams.
         """
         from scipy.sparse import csr_matrix, hstack
 
-        columns = 1 if len(labels) <= 2 else len(labels)
+        several = targets.ndim == 2
+        columns = 1 if len(labels) <= 2 and not several else len(labels)
         sizes = config.word_ngrams, config.character_ngrams
         ngrams = Ngrams.fit(inputs, sizes, config.min_rows, config.max_weights // columns)
         size = len(ngrams)
         if size == 0:
             raise TrainingError(f"no n-gram stands in {config.min_rows} texts", where="n-grams")
-        bag = cls(config, labels, ngrams, np.zeros((size, columns), np.float32), np.zeros(columns))
+        weights = np.zeros((size, columns), np.float32)
+        bag = cls(config, labels, ngrams, weights, np.zeros(columns), several=several)
         vectors = [ngrams.vector(one) for one in inputs]
         starts = np.cumsum([0, *(len(positions) for positions, _ in vectors)])
         matrix = csr_matrix(
@@ -90,7 +96,7 @@ class Bag:
             bag.beside = np.zeros((beside.shape[1], columns), np.float32)
         progress.begin("n-grams", columns, "regressions")
         for column in range(columns):
-            wanted = targets if not labels else targets == (1 if columns == 1 else column)
+            wanted = targets if not labels else _wanted(targets, column, columns)
             weights, bias = _regress(matrix, wanted, config, seed)
             bag.weights[:, column] = weights[:size]
             if bag.beside is not None:
@@ -121,7 +127,7 @@ class Bag:
         return 0
 
     def predict(self, inputs: Sequence[Any], beside: np.ndarray | None = None) -> np.ndarray:
-        """Return each class's own logistic probability, scaled to sum 1, [B, C]; or numbers, [B].
+        """Return each class's own logistic probability, scaled to sum 1, [B, C]; each label's unscaled; or numbers [B].
 
         beside: the texts' other features [B, F], where it was fitted with such.
         """
@@ -134,7 +140,9 @@ class Bag:
             scores += beside @ self.beside
         if not self.labels:
             return scores[:, 0]
-        positive = 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
+        positive: np.ndarray = 0.5 * (1 + np.tanh(0.5 * scores))  # the logistic function, without overflow
+        if self.several:
+            return positive
         if positive.shape[1] == 1:
             return np.concatenate([1 - positive, positive], axis=1)
         positive += np.finfo(np.float64).tiny
@@ -144,7 +152,8 @@ class Bag:
     def save(self, folder: Path) -> None:
         """Write ``bag.json``, ``vocabulary.json`` and ``bag.safetensors``."""
         words, characters = self.ngrams.words, self.ngrams.characters
-        write_json(folder / "bag.json", {"labels": self.labels, "config": self.config.to_dict()})
+        stored = {"labels": self.labels, "config": self.config.to_dict()}
+        write_json(folder / "bag.json", stored | ({"several": True} if self.several else {}))
         write_json(
             folder / "vocabulary.json",
             {"words": words.vocabulary, "characters": characters.vocabulary},
@@ -182,6 +191,7 @@ class Bag:
             arrays["weights"],
             arrays["bias"],
             arrays.get("beside"),
+            several=stored.get("several", False),
         )
 
 
@@ -191,10 +201,21 @@ def _beside(inputs: Sequence[Any], given: np.ndarray | None) -> np.ndarray | Non
     return overlap(inputs) if pairs else given
 
 
+def _wanted(targets: np.ndarray, column: int, columns: int) -> np.ndarray:
+    """Return which rows are of a regression's class, or have its label, [B]."""
+    if targets.ndim == 2:
+        return np.asarray(targets[:, column])
+    return np.asarray(targets == (1 if columns == 1 else column))
+
+
 def _regress(matrix: Any, wanted: np.ndarray, config: BagConfig, seed: int) -> tuple[np.ndarray, float]:
     """Return weights and bias: of logistic regression on what is wanted or not, or of ridge regression on numbers."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
+    if (
+        wanted.dtype == np.bool_ and wanted.all() == wanted.any()
+    ):  # a label that every row has, or none: nothing to learn
+        return np.zeros(matrix.shape[1]), float(np.log((wanted.sum() + 0.5) / ((~wanted).sum() + 0.5)))
     if wanted.dtype == np.bool_:
         model = LogisticRegression(
             C=config.inverse_regularisation,

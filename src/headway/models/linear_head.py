@@ -35,6 +35,28 @@ class LinearHead:
         return cls(mean, deviation, weights.astype(np.float32), bias.astype(np.float32))
 
     @classmethod
+    def fit_labels(cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float) -> Self:
+        """Fit a logistic regression for each label on features [B, F]; ``targets`` [B, C] say which row has which."""
+        from sklearn.linear_model import LogisticRegression
+
+        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        deviation[deviation == 0] = 1
+        scaled = ((features - mean) / deviation).astype(np.float64)
+        weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
+        bias = np.log((targets.sum(axis=0) + 0.5) / ((~targets).sum(axis=0) + 0.5)).astype(np.float32)
+        for place, wanted in enumerate(targets.T):
+            if wanted.all() == wanted.any():
+                continue  # every row has it, or none: the bias says all
+            model = LogisticRegression(C=inverse_regularisation, max_iter=500).fit(scaled, wanted)
+            weights[:, place], bias[place] = model.coef_[0], model.intercept_[0]
+        return cls(mean, deviation, weights, bias)
+
+    def shares(self, features: np.ndarray) -> np.ndarray:
+        """Return each label's own probability, [B, C], for features [B, F]."""
+        shares: np.ndarray = 0.5 * (1 + np.tanh(0.5 * self._scores(features)))
+        return shares
+
+    @classmethod
     def fit_numbers(cls, features: np.ndarray, targets: np.ndarray, regularisation: float) -> Self:
         """Fit ridge regression of numbers [B] on features [B, F]; the penalty counts in deviations of the numbers."""
         from sklearn.linear_model import Ridge

@@ -1,4 +1,7 @@
-"""The lowest rung: every text gets the training rows' class shares, so the commonest class is predicted."""
+"""The lowest rung: every input gets the training rows' class shares, so the commonest class is predicted.
+
+Where a row has several labels, it gets each label's share of the rows.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +24,9 @@ class Majority:
 
     @classmethod
     def fit(cls, labels: tuple[str, ...], targets: np.ndarray) -> Self:
-        """Count the classes; ``targets`` [B] are indexes into ``labels``."""
+        """Count the classes; ``targets`` [B] are indexes into ``labels``, or [B, C] which row has which."""
+        if targets.ndim == 2:
+            return cls(labels, targets.mean(axis=0))
         counts = np.bincount(targets, minlength=len(labels))
         return cls(labels, counts / counts.sum())
 

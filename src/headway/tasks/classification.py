@@ -1,4 +1,4 @@
-"""Classes and numbers from a text's, or a pair's, pooled vector: the model, its batches, its loss, its answers.
+"""Classes, labels and numbers from a text's, or a pair's, pooled vector: the model, its batches, its loss, its answers.
 
 A head with one output and targets that are numbers make a regression (Devlin et al. 2019, appendix B.1, of STS-B). The
 answers are those of pictures too.
@@ -22,8 +22,8 @@ Input = TypeVar("Input", contravariant=True)
 
 
 class Batch(NamedTuple):
-    """B texts and their targets [B], int64 of classes, float32 of numbers; ``first`` is the layer group that reads the
-    texts, 0 where they are tokens.
+    """B texts and their targets: int64 [B] of classes, float32 [B] of numbers or [B, C] of labels; ``first`` is the
+    layer group that reads the texts, 0 where they are tokens.
     """
 
     texts: Ragged
@@ -51,7 +51,7 @@ def build(encoder: TextEncoder, classes: int, seed: int) -> Classifier:
 
 def batch(encoder: TextEncoder, ids: Sequence[np.ndarray], targets: np.ndarray) -> Batch:
     """Pack the token ids of B texts with their targets."""
-    kind = np.float32 if np.issubdtype(targets.dtype, np.floating) else np.int64
+    kind = np.int64 if np.issubdtype(targets.dtype, np.integer) else np.float32
     return Batch(encoder.pack(ids), torch.from_numpy(np.asarray(targets, dtype=kind)).to(encoder.device))
 
 
@@ -62,10 +62,12 @@ def parts(examples: Batch, tokens: int) -> list[Batch]:
 
 
 def loss(model: Classifier, examples: Batch) -> Tensor:
-    """Return the mean cross-entropy of a batch, or the mean squared error of numbers, in float32 whatever the model
-    multiplies in.
+    """Return the mean cross-entropy of a batch (of several labels, each for itself), or the mean squared error of
+    numbers, in float32 whatever the model multiplies in.
     """
     logits = model(examples.texts, examples.first).float()
+    if examples.targets.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, examples.targets)
     if examples.targets.is_floating_point():
         return F.mse_loss(logits[:, 0], examples.targets)
     return F.cross_entropy(logits, examples.targets)
@@ -74,6 +76,11 @@ def loss(model: Classifier, examples: Batch) -> Tensor:
 def probabilities(model: Classifier, encoder: Batching[Input], inputs: Sequence[Input]) -> np.ndarray:
     """Return softmax(logits) of each input, float64 [B, C]."""
     return _outputs(model, encoder, inputs, lambda logits: logits.softmax(dim=1))
+
+
+def label_shares(model: Classifier, encoder: Batching[Input], inputs: Sequence[Input]) -> np.ndarray:
+    """Return each label's own probability, float64 [B, C]."""
+    return _outputs(model, encoder, inputs, torch.sigmoid)
 
 
 def numbers(model: Classifier, encoder: Batching[Input], inputs: Sequence[Input]) -> np.ndarray:

@@ -25,9 +25,16 @@ class FineTunedClassifier:
     kind: ClassVar[str] = "finetuned"
 
     def __init__(
-        self, labels: tuple[str, ...], encoder: TextEncoder, model: Classifier, settings: dict[str, Any]
+        self,
+        labels: tuple[str, ...],
+        encoder: TextEncoder,
+        model: Classifier,
+        settings: dict[str, Any],
+        *,
+        several: bool = False,
     ) -> None:
         self.labels = labels  # none where it gives numbers
+        self.several = several  # whether an input may have several labels, or none
         self.encoder = encoder  # its backbone is the model's
         self.model = model
         self.settings = settings
@@ -49,16 +56,18 @@ class FineTunedClassifier:
         return self.encoder.cut(inputs)
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Return softmax(logits), [B, C], or numbers [B]."""
-        answers = classification.probabilities if self.labels else classification.numbers
+        """Return softmax(logits), [B, C], of several labels each one's sigmoid, or numbers [B]."""
+        if not self.labels:
+            return classification.numbers(self.model, self.encoder, inputs)
+        answers = classification.label_shares if self.several else classification.probabilities
         return answers(self.model, self.encoder, inputs)
 
     def save(self, folder: Path) -> None:
         """Write model and tokenizer as `transformers` reads them, and ``finetuned.json``."""
-        save_classifier(self.model, self.labels, folder)
+        save_classifier(self.model, self.labels, folder, several=self.several)
         self.encoder.tokenizer.save(folder, max_tokens=self.encoder.max_tokens)
         stored = {"max_tokens": self.encoder.max_tokens, "settings": self.settings}
-        kept = {"pairs": self.encoder.pairs, "numbers": not self.labels}
+        kept = {"pairs": self.encoder.pairs, "numbers": not self.labels, "several": self.several}
         write_json(folder / _FILE, stored | {name: True for name, value in kept.items() if value})
 
     @classmethod
@@ -69,4 +78,5 @@ class FineTunedClassifier:
         encoder = TextEncoder.around(cast("Backbone", model.backbone), folder, stored["max_tokens"])
         encoder = replace(encoder, pairs=stored.get("pairs", False))
         model.to(encoder.device)
-        return cls(() if stored.get("numbers") else labels, encoder, model, stored["settings"])
+        labels = () if stored.get("numbers") else labels
+        return cls(labels, encoder, model, stored["settings"], several=stored.get("several", False))

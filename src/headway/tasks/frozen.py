@@ -5,7 +5,7 @@ what the encoder was trained for, those below it hold more of what other tasks n
 Liu et al. 2019, arXiv:1903.08855). They are scaled to mean 0 and deviation 1, then multinomial logistic regression, or
 ridge regression for numbers. Of a pair of texts the features are those of both, u and v, and
 
-    |u - v|,  u v,  and the cosines of the layers' means      (Conneau et al. 2017, arXiv:1705.02364, section 3.1)
+    |u - v|,  u v,  and their cosine      (Conneau et al. 2017, arXiv:1705.02364, section 3.1)
 """
 
 import hashlib
@@ -62,7 +62,10 @@ class FrozenClassifier:
         head: LinearHead,
         config: FrozenConfig,
         embed: Embed | None = None,
+        *,
+        several: bool = False,
     ) -> None:
+        self.several = several  # whether an input may have several labels, or none
         self.labels = labels
         self.encoder = encoder
         self.head = head
@@ -79,14 +82,17 @@ class FrozenClassifier:
         config: FrozenConfig,
         embed: Embed | None = None,
     ) -> Self:
-        """Fit the head; ``targets`` [B] are indexes into ``labels``, or numbers where there are none."""
+        """Fit the head; ``targets`` [B] are indexes into ``labels``, or numbers where there are none, or [B, C] which
+        input has which label.
+        """
         features = features_of(inputs, embed or encoder.layer_means, config.depths)
-        head = (
-            LinearHead.fit(features, targets, len(labels), config.inverse_regularisation)
-            if labels
-            else LinearHead.fit_numbers(features, targets, config.ridge)
-        )
-        return cls(labels, encoder, head, config, embed)
+        if not labels:
+            head = LinearHead.fit_numbers(features, targets, config.ridge)
+        elif targets.ndim == 2:
+            head = LinearHead.fit_labels(features, targets, config.inverse_regularisation)
+        else:
+            head = LinearHead.fit(features, targets, len(labels), config.inverse_regularisation)
+        return cls(labels, encoder, head, config, embed, several=targets.ndim == 2)
 
     @property
     def opens_with(self) -> str | None:
@@ -114,8 +120,12 @@ class FrozenClassifier:
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         """Return probabilities [B, C], or numbers [B]."""
+        if not inputs:
+            return np.empty((0, len(self.labels)) if self.labels else 0)
         features = features_of(inputs, self.embed, self.config.depths)
-        return self.head.probabilities(features) if self.labels else self.head.numbers(features)
+        if not self.labels:
+            return self.head.numbers(features)
+        return self.head.shares(features) if self.several else self.head.probabilities(features)
 
     def save(self, folder: Path) -> None:
         """Write encoder and tokenizer as `transformers` reads them, ``head.safetensors`` and ``frozen.json``."""
@@ -124,7 +134,8 @@ class FrozenClassifier:
         save_arrays(folder / _HEAD, vars(self.head))
         write_json(
             folder / _FILE,
-            {"labels": self.labels, "max_tokens": self.encoder.max_tokens, "config": self.config.to_dict()},
+            {"labels": self.labels, "max_tokens": self.encoder.max_tokens, "config": self.config.to_dict()}
+            | ({"several": True} if self.several else {}),
         )
 
     @classmethod
@@ -134,18 +145,19 @@ class FrozenClassifier:
         backbone, _ = load_encoder(folder)
         encoder = TextEncoder.around(backbone, folder, stored["max_tokens"])
         head = LinearHead(**load_arrays(folder / _HEAD))
-        return cls(tuple(stored["labels"]), encoder, head, FrozenConfig.from_dict(stored["config"]))
+        config = FrozenConfig.from_dict(stored["config"])
+        several = stored.get("several", False)
+        return cls(tuple(stored["labels"]), encoder, head, config, several=several)
 
 
 def features_of(inputs: Sequence[Any], embed: Embed, depths: int) -> np.ndarray:
-    """Return the features of texts, [B, depths D], or of pairs of them, [B, 4 depths D + depths]."""
+    """Return the features of texts, [B, depths D], or of pairs of them, [B, 4 depths D + 1]."""
     if not are_pairs(inputs):
         return embed(inputs, depths)
     u, v = (embed([pair[side] for pair in inputs], depths) for side in (0, 1))
-    layers = [part.reshape(len(part), -1, u.shape[1] // depths) for part in (u, v)]
-    lengths = np.linalg.norm(layers[0], axis=2) * np.linalg.norm(layers[1], axis=2)
-    cosines = (layers[0] * layers[1]).sum(axis=2) / np.maximum(lengths, 1e-12)
-    return np.concatenate([u, v, np.abs(u - v), u * v, cosines], axis=1)
+    lengths = np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1)
+    cosine = (u * v).sum(axis=1) / np.maximum(lengths, 1e-12)
+    return np.concatenate([u, v, np.abs(u - v), u * v, cosine[:, None]], axis=1)
 
 
 def remembering(encoder: TextEncoder, folder: Path | None = None) -> Embed:

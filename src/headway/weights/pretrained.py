@@ -126,10 +126,11 @@ def save_language_model(model: LanguageModel, folder: Path) -> None:
     write_safetensors(folder / "model.safetensors", to_theirs(state, form.LANGUAGE))
 
 
-def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> None:
+def save_classifier(model: Classifier, labels: Sequence[str], folder: Path, *, several: bool = False) -> None:
     """Write a classifier with its label names into an existing folder, for
-    `AutoModelForSequenceClassification`; one without labels is a regression.
+    `AutoModelForSequenceClassification`; one without labels is a regression. several: an input may have several.
     """
+    kind = "multi_label_classification" if several else "single_label_classification"
     named = labels or ["number"]
     backbone = cast("Backbone", model.backbone)
     form = layout(architecture_of(backbone))
@@ -139,7 +140,7 @@ def save_classifier(model: Classifier, labels: Sequence[str], folder: Path) -> N
         form.HEAD_DROPOUT: model.head.dropout.p,
         "id2label": {str(index): label for index, label in enumerate(named)},
         "label2id": {label: index for index, label in enumerate(named)},
-        "problem_type": "single_label_classification" if labels else "regression",
+        "problem_type": kind if labels else "regression",
     }
     write_json(folder / "config.json", config)
     write_safetensors(folder / "model.safetensors", to_theirs(model.state_dict(), form.CLASSIFIER))
