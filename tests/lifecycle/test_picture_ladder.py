@@ -84,6 +84,8 @@ def test_paths_are_predicted_from_python_and_what_is_no_path_is_refused(
     (tmp_path / "words.jpg").write_text("no picture")
     with pytest.raises(PictureError, match=r"words\.jpg"):
         run.predict(tmp_path / "words.jpg")
+    with pytest.raises(PictureError, match="no such file"):
+        run.predict("some words")
 
 
 def test_the_command_line_predicts_a_file_a_folder_and_a_table(

@@ -40,6 +40,7 @@ class PictureError(DataError):
 
     def __init__(self, reason: str, detail: str = "", *, where: str | None = None) -> None:
         self.reason = reason
+        self.detail = detail
         super().__init__(f"{reason} ({detail})" if detail else reason, where=where)
 
 

@@ -82,7 +82,7 @@ def read_each(work: Callable[[bytes], Result], pictures: Sequence[Picture]) -> I
     found = in_threads(lambda picture: work(picture.read()), pictures, cores())
     for picture, result in zip(pictures, found, strict=True):
         if isinstance(result, PictureError):
-            raise PictureError(result.reason, where=str(picture))
+            raise PictureError(result.reason, result.detail, where=str(picture))
         yield result
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from headway.core.errors import PictureError, UsageError
 from headway.core.preprocessing import PicturePreprocessing
-from headway.data.images import TOO_SMALL, decode, in_threads, prepare, read_pixels, size_of
+from headway.data.images import TOO_SMALL, decode, in_threads, prepare, read_pixels, read_whole, size_of
 from picture_files import photo, saved
 
 RGB = photo(3)
@@ -160,3 +160,26 @@ def test_an_error_that_is_no_pictures_fault_is_not_swallowed() -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(in_threads(work, [1, 0, 2], 2))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((60, 48), (48, 60)), ((200, 100), (50, 100)), ((1000, 100), (50, 150)), ((30, 400), (90, 30))],
+)
+def test_what_is_trained_on_is_whole_and_no_larger_than_needed(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    record = PicturePreprocessing(resize=50, crop=32)
+    found = read_whole(saved(photo(2, *size), "PNG"), record)
+    assert found.shape == (*expected, 3)
+    if min(size) <= 50 and max(size) <= 3 * min(size):
+        assert (found == np.asarray(photo(2, *size))).all()  # nothing is made larger, nothing cut off
+    grey = PicturePreprocessing(resize=50, crop=32, channels="L", mean=(0.5,), std=(0.5,))
+    assert read_whole(saved(photo(2, *size), "PNG"), grey).shape == expected
+
+
+def test_of_a_long_picture_the_middle_is_kept() -> None:
+    image = Image.new("RGB", (1000, 50), "black")
+    image.paste("white", (450, 0, 550, 50))
+    found = read_whole(saved(image, "PNG"), PicturePreprocessing(resize=50, crop=32))
+    assert found.shape == (50, 150, 3) and (found[:, 30:120] == 255).all() and found[:, :20].max() == 0
