@@ -113,11 +113,14 @@ def neighbours() -> None:
     vectors.nearest("the")
     times = []
     for word in vectors.words[1000:1200]:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         vectors.nearest(word)
-        times.append(1e3 * (time.perf_counter() - began))
-    low, middle, high = np.percentile(times, [5, 50, 95])
-    print(f"{len(vectors):,} words: median {middle:.1f} ms, 90 % within {low:.1f} to {high:.1f} ms")
+        times.append((1e3 * (time.perf_counter() - began), 1e3 * (time.process_time() - busy)))
+    for title, found in zip(("clock", "processor"), np.array(times).T, strict=True):
+        low, middle, high = np.percentile(found, [5, 50, 95])
+        print(
+            f"{len(vectors):,} words: {title} median {middle:.1f} ms, 90 % within {low:.1f} to {high:.1f} ms"
+        )
 
 
 def main() -> None:
