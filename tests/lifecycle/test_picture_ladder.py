@@ -229,6 +229,7 @@ def test_what_is_for_texts_is_refused(photos: Path, tmp_path: Path) -> None:
     for wrong, told in (
         ({"student": 2}, "is for texts"),
         ({"text": "path"}, "has no columns"),
+        ({"task": "numbers"}, "pictures have classes, not numbers"),
         ({"model": "minilm"}, "neither a network for pictures"),
         ({"rungs": "ngrams"}, "unknown rung 'ngrams'"),
         ({"recipe": {"augmentation": "wild"}}, "unknown augmentation 'wild'"),

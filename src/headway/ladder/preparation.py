@@ -163,6 +163,8 @@ class Options:
             for name in ("student", "unlabelled", "vectors"):
                 if getattr(self, name) is not None:
                     raise UsageError("is for texts, and these are pictures", where=f"--{name}")
+            if self.task not in (None, "classes"):
+                raise UsageError(f"pictures have classes, not {self.task}", where="--task")
             return picture_rungs(self.device, self.model, recipe=self.recipe)
         return text_rungs(
             self.device,
