@@ -1,5 +1,7 @@
 """The networks of the recipe: how each is pretrained, and on what."""
 
+import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +26,8 @@ from headway.training.pretraining import (
 
 AUSTEN = ("emma", "mansfieldpark", "northangerabbey", "prideprejudice", "sensesensibility", "persuasion")
 NOVELS = {f"austen-{name}": DATA / "lm_austen" / f"{name}.txt" for name in AUSTEN}
-OLDER = {
-    "bible": DATA / "lm_kjv" / "kjv.txt",
-    "shakespeare": DATA / "lm_tinyshakespeare" / "input.txt",
-}
+REVIEWS = {f"imdb-{part}": DATA / "imdb" / f"{part}.jsonl" for part in ("train", "test")}
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,14 @@ class Backbone:
         return RESULTS / f"{self.name}-corpus"
 
     def gather(self) -> None:
-        """Put the texts into one folder."""
+        """Put the texts into one folder; a set of reviews becomes a document with a sentence a line, without labels."""
         self.corpus.mkdir(parents=True, exist_ok=True)
         for name, path in self.texts.items():
-            shutil.copyfile(path, self.corpus / f"{name}.txt")
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".jsonl":
+                rows = [json.loads(line)["text"] for line in text.split("\n") if line]
+                text = "\n".join(part for row in rows for part in _BETWEEN_SENTENCES.split(row) if part)
+            (self.corpus / f"{name}.txt").write_text(text, encoding="utf-8")
 
     def cell(self) -> Cell:
         """Return the pretraining."""
@@ -85,8 +89,8 @@ class Backbone:
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
-        Backbone("bert", NOVELS | OLDER, "tiny", 10),
-        Backbone("t5", NOVELS | OLDER, "tiny", 8),
+        Backbone("bert", REVIEWS, "tiny", 12),
+        Backbone("t5", REVIEWS, "tiny", 12),
         Backbone("gpt2", {n: path for n, path in NOVELS.items() if "persuasion" not in n}, "tiny", 16),
     )
 }

@@ -5,9 +5,10 @@
     python -m recipes.pretrain_small.run gpt2 --table      # the table of what is there
 
 Hardware: 2 cores, designed for at most 30 minutes for each architecture, most of them the pretraining; each cell is
-written as JSON when it ends, and one that is there is not run again. Corpora: Jane Austen's novels, for bert and t5
-the King James Bible and Shakespeare too (public domain; lm_austen, lm_kjv and lm_tinyshakespeare of the shared data);
-of each file the last 5 % of the lines are held out.
+written as JSON when it ends, and one that is there is not run again. Corpora: for gpt2 Jane Austen's novels (public
+domain; lm_austen of the shared data), for bert and t5 4,000 film reviews without their labels (imdb; of sst2's test
+rows one stands in them, "do not see this film ."; the weights are not shipped). Of each file the last 5 % of the
+lines are held out.
 
 Expected:
 gpt2    five novels; on Persuasion, which neither has seen, fewer bits per character than an interpolated modified

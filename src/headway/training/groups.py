@@ -9,6 +9,8 @@ from headway.core.errors import UsageError
 from headway.models.base import LayerGroup
 from headway.training.settings import TrainingSettings
 
+_LEAST_SIZE = 1e-3  # of a parameter that starts at zero (Shazeer & Stern 2018, section 8)
+
 
 def parameter_groups(
     backbone: Iterable[nn.Parameter], head: Iterable[nn.Parameter], settings: TrainingSettings
@@ -17,6 +19,22 @@ def parameter_groups(
     return [
         *_groups(backbone, settings.learning_rate, settings),
         *_groups(head, settings.learning_rate * settings.head_factor, settings),
+    ]
+
+
+def size_scaled_groups(
+    parameters: Iterable[nn.Parameter], settings: TrainingSettings
+) -> list[dict[str, Any]]:
+    """Return AdamW's groups with a rate for each parameter: the settings' times the root mean square of its values now.
+
+    A step is then as large beside a matrix of small values as beside one of large ones. T5's fresh word embeddings
+    are ten times as large as its matrices, and hardly move at a rate that suits those (Shazeer & Stern 2018, section
+    8, where the size is taken anew at each step).
+    """
+    return [
+        group
+        for parameter in parameters
+        for group in _groups([parameter], settings.learning_rate * _root_mean_square(parameter), settings)
     ]
 
 
@@ -56,3 +74,7 @@ def _groups(
             group = {"params": chosen, "lr": rate, "weight_decay": decay}
             groups.append(group | {"betas": (0.9, settings.beta2), "eps": settings.epsilon})
     return groups
+
+
+def _root_mean_square(parameter: nn.Parameter) -> float:
+    return max(float(parameter.detach().square().mean().sqrt()), _LEAST_SIZE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from headway.tasks.encoder import UNBOUNDED
 from headway.tasks.running_text import Penalties, Window
 from headway.tasks.scoring import perplexity
 from headway.training.companions import Companion
+from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
@@ -120,6 +121,10 @@ class AwdLstmOnText:
             f"AWD-LSTM of {config.num_layers} layers of {config.d_cell}, {config.vocab_size:,} words, on "
             f"{len(self.ids):,} words of running text ({unknown:.1%} unknown) in windows of about {WINDOW}"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return AdamW's usual groups."""
+        return parameter_groups(self.model.parameters(), (), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Window]:
         """Return the windows in the order of the text, cut at the epoch's places."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from headway.tasks.masked_language import Vocabulary, mask
 from headway.tasks.next_sentence import Batch, Document
 from headway.tasks.unigram import Unigram
 from headway.training.companions import Companion
+from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretraining import save_pretraining
@@ -84,7 +85,7 @@ class BertOnText:
         model = fresh(lambda: BertPretraining(Bert(config)), order, device)
         return cls(
             model=model,
-            settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=64),
+            settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=16),
             tokenizer=tokenizer,
             max_tokens=size.max_tokens,
             examples=_examples(training, tokenizer, size.max_tokens, order.seed, "pairs"),
@@ -100,6 +101,10 @@ class BertOnText:
             f"BERT of {config.num_layers} layers of {config.d_model}, {config.vocab_size:,} pieces, on "
             f"{len(self.examples):,} pairs of at most {self.max_tokens} tokens; {len(self.held_out):,} held out"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return AdamW's usual groups."""
+        return parameter_groups(self.model.parameters(), (), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Batch]:
         """Return all pairs in the epoch's order, masked in the epoch's way."""

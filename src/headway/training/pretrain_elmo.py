@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from headway.data.words import split_words
 from headway.models.elmo import Elmo, ElmoConfig
 from headway.models.elmo_language import BEGIN, END, UNKNOWN, ElmoLanguageModel
 from headway.training.companions import Companion
+from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_encoder
@@ -132,6 +133,10 @@ class ElmoOnText:
             f"direction, {len(self.vocabulary):,} words to predict, on {words:,} words in {len(self.lines):,} lines "
             f"of at most {MAX_WORDS}"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return AdamW's usual groups."""
+        return parameter_groups(self.model.parameters(), (), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Batch]:
         """Return all lines, those of near-equal length together."""

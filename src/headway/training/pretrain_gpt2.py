@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from headway.tasks.next_token import Batch
 from headway.tasks.scoring import perplexity
 from headway.tasks.unigram import Unigram
 from headway.training.companions import Companion
+from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
@@ -100,6 +101,10 @@ class Gpt2OnText:
             f"GPT-2 of {config.num_layers} layers of {config.d_model}, {config.vocab_size:,} pieces, on "
             f"{len(self.ids):,} tokens in windows of {config.max_positions}"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return AdamW's usual groups."""
+        return parameter_groups(self.model.parameters(), (), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Batch]:
         """Return all windows in the epoch's order, cut at the epoch's places."""

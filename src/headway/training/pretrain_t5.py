@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from headway.tasks.span_corruption import corrupt, draw_spans
 from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
 from headway.training.companions import Companion
+from headway.training.groups import size_scaled_groups
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
@@ -39,9 +40,9 @@ class T5OnText:
     drops_capitals: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
-            "tiny": Size(2, 128, 4000, 128, 3e-3),
-            "mini": Size(4, 256, 8000, 128, 2e-3),
-            "small": Size(6, 512, 16000, 256, 1e-3),
+            "tiny": Size(2, 128, 4000, 128, 2e-2),
+            "mini": Size(4, 256, 8000, 128, 2e-2),
+            "small": Size(6, 512, 16000, 256, 1e-2),
         }
     )
 
@@ -75,7 +76,7 @@ class T5OnText:
         model = fresh(lambda: T5(config), order, device)
         return cls(
             model=model,
-            settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=32),
+            settings=TrainingSettings(epochs=order.epochs, learning_rate=size.learning_rate, batch_size=16),
             tokenizer=tokenizer,
             max_tokens=size.max_tokens,
             ids=np.concatenate(tokenizer.pieces(training.lines)),
@@ -92,6 +93,10 @@ class T5OnText:
             f"{config.vocab_size:,} pieces, on {len(self.ids):,} tokens in windows of {self.max_tokens}; "
             f"{len(self.held_out):,} held out"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return a group for each parameter: Adafactor's relative steps, which T5 was trained with."""
+        return size_scaled_groups(self.model.parameters(), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Batch]:
         """Return all windows in the epoch's order, cut and corrupted in the epoch's way."""

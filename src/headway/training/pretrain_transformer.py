@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from headway.tasks.transduction import Batch
 from headway.tasks.unigram import Unigram
 from headway.training.averaging import LastStates
 from headway.training.companions import Companion
+from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order, Size, fresh
 from headway.training.settings import TrainingSettings
 from headway.weights.encoder_decoder import save_encoder_decoder
@@ -136,6 +137,10 @@ class TransformerOnPairs:
             f"{config.vocab_size:,} pieces, on {len(self.training.sources):,} pairs; "
             f"{len(self.held_out.sources):,} held out"
         )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return AdamW's usual groups."""
+        return parameter_groups(self.model.parameters(), (), self.settings)
 
     def epoch_batches(self, epoch: int) -> Sequence[Batch]:
         """Return all pairs, those of near-equal length together."""

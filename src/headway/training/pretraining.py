@@ -28,7 +28,6 @@ from headway.core.times import human_seconds
 from headway.data.corpus import Corpus, read_corpus
 from headway.training.checkpoints import Checkpoints
 from headway.training.companions import Companion
-from headway.training.groups import parameter_groups
 from headway.training.loop import train
 from headway.weights.cache import cache_folder
 
@@ -102,6 +101,9 @@ class Pretraining(Protocol):
 
     def describe(self) -> str:
         """Say in a line what is trained on what."""
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the optimizer's parameter groups, made when the weights are fresh."""
 
     def epoch_batches(self, epoch: int) -> Sequence[Any]:
         """Return the batches of an epoch, the same number in each."""
@@ -263,11 +265,10 @@ def _train(
         with arithmetic.forward():
             return work.loss(batch)
 
-    groups = parameter_groups(work.model.parameters(), (), settings)
     with arithmetic.training():
         return train(
             work.model,
-            groups,
+            work.groups(),
             loss,
             epoch_batches,
             settings,
