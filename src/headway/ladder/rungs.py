@@ -193,8 +193,9 @@ class EncoderRung:
         from headway.tasks.tokenizer_files import reader_of
         from headway.tasks.tokenizer_fit import tokenizer_fit
 
+        estimate = self.training.estimate(work)  # first: a folder that holds no model is told as that
         fit = tokenizer_fit(reader_of(self._model), texts_of(work.inputs))
-        return replace(self.training.estimate(work), misfit=fit.problem)
+        return replace(estimate, misfit=fit.problem)
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
