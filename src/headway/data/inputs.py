@@ -3,12 +3,16 @@
 A picture is a `data.pictures.Picture`, of which only its name and its hash are asked here.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+_SAMPLE = 500
+_SYLLABLE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
 
 
 class TextPair(NamedTuple):
@@ -83,6 +87,15 @@ def _joined(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[n
         if np.array_equal(found, before):
             _, numbers = np.unique(found, return_inverse=True)
             return numbers.astype(np.int64)
+
+
+def syllabic_share(inputs: Sequence[Any]) -> float:
+    """Return the share of letters that are syllables or words by themselves (Hangul, kana, Chinese characters), of a
+    sample taken evenly.
+    """
+    sample = "".join(texts_of(inputs[:: max(1, len(inputs) // _SAMPLE)]))
+    letters = sum(map(str.isalpha, sample))
+    return len(_SYLLABLE.findall(sample)) / max(letters, 1)
 
 
 def characters(one: Any) -> int:

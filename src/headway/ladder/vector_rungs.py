@@ -180,7 +180,7 @@ class StaticRung:
             static_table(self._encoder, progress),
             tokenizer_of(self._encoder),
             StaticConfig(),
-            ngram_config(len(examples)),
+            ngram_config(examples),
             seed,
             progress,
         )

@@ -57,3 +57,16 @@ def test_numbers_are_told_as_numbers() -> None:
     with pytest.raises(UsageError, match=r"no metric 'accuracy'.*\n.*pearson, spearman"):
         judge.choose(examples, "accuracy")
     assert NumberJudge().choose(examples, "spearman")[0] == "spearman"
+
+
+def test_single_characters_count_where_they_are_syllables() -> None:
+    from headway.ladder.rungs import ngram_config
+
+    for text, shortest in (
+        ("이 영화 정말 재미있어요", 1),
+        ("この映画は面白い", 1),
+        ("a good film, 정말", 2),
+        ("", 2),
+    ):
+        examples = Examples.of_texts([f"{text} {i}" for i in range(30)], "ab" * 15, "test")
+        assert ngram_config(examples).character_ngrams == (shortest, 5)
