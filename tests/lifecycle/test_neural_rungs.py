@@ -55,7 +55,11 @@ def test_the_ngrams_stand_before_an_encoder_is_loaded(
     headway.fit(
         topics_csv, rungs="ngrams,frozen", fetch=True, refit=False, out=tmp_path / "run", progress=Told()
     )
-    order = [line.split(" ")[0] for line in said if line.startswith(("N-grams: acc", "Networks", "Frozen encoder: acc"))]
+    order = [
+        line.split(" ")[0]
+        for line in said
+        if line.startswith(("N-grams: acc", "Networks", "Frozen encoder: acc"))
+    ]
     assert order == [
         "N-grams:",
         "Networks",
@@ -114,7 +118,9 @@ def test_the_ladder_without_weights_says_how_to_fetch_them_and_finishes(
 def test_a_rung_beyond_the_budget_is_listed_with_its_estimate(
     tiny_zoo: Path, topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headway.tasks.tokenizer_fit.MOST_UNKNOWN", 1.0)  # the tiny vocabulary knows few words
+    monkeypatch.setattr(
+        "headway.tasks.tokenizer_fit.MOST_UNKNOWN", 1.0
+    )  # the tiny vocabulary knows few words
     run = headway.fit(topics_csv, out=tmp_path / "run", fetch=True, budget=0.2)
     last = run.record.rungs[-1]
     assert last.status == "not tried"

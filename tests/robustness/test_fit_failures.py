@@ -139,7 +139,7 @@ def test_a_damaged_record_is_an_error_not_a_crash(topics_csv: Path, tmp_path: Pa
 
 def test_predict_refuses_what_is_no_text(topics_csv: Path, tmp_path: Path) -> None:
     run = headway.fit(topics_csv, rungs="majority", out=tmp_path / "run")
-    with pytest.raises(UsageError, match=r"texts\[1\]: expected a text, found int"):
+    with pytest.raises(UsageError, match=r"inputs\[1\]: expected a text, found int"):
         run.predict(["fine", 3])  # type: ignore[list-item]
     assert run.predict([]) == []
 

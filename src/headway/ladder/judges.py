@@ -311,3 +311,11 @@ class LabelJudge:
     def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
         """Return the names of the labels that are more likely than not."""
         return [[self.target_cell(row)] for row in self.said(outputs)]
+
+
+# What `--metric` may name, whatever the task.
+KNOWN_METRICS: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        metric.name for judge in (ClassJudge(()), NumberJudge(), LabelJudge(())) for metric in judge.metrics
+    )
+)

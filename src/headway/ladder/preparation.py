@@ -20,13 +20,12 @@ from headway.core.versions import installed_versions
 from headway.data.examples import TASKS, Task
 from headway.data.inputs import are_pairs, identity, same_text
 from headway.ladder.intake import Intake, read_unlabelled, take_in
-from headway.ladder.judges import judge_of
+from headway.ladder.judges import KNOWN_METRICS, judge_of
 from headway.ladder.picture_intake import holds_pictures
 from headway.ladder.picture_rungs import picture_rungs
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import USUAL, Rung, text_rungs
-from headway.ladder.wording import METRIC_TITLES
 from headway.training.settings import TrainingSettings
 from headway.weights import catalog
 from headway.weights.cache import cache_folder
@@ -61,8 +60,8 @@ class Options:
         """Raise UsageError on what is wrong whatever the data are."""
         if self.tolerance < 0:
             raise UsageError(f"must be 0 or more points, not {self.tolerance}", where="--tolerance")
-        if self.metric is not None and _plain(self.metric) not in METRIC_TITLES:
-            names = ", ".join(name.replace("_", "-") for name in METRIC_TITLES)
+        if self.metric is not None and _plain(self.metric) not in KNOWN_METRICS:
+            names = ", ".join(name.replace("_", "-") for name in KNOWN_METRICS)
             raise UsageError(f"unknown metric {self.metric!r}", where="--metric", remedy=f"Known: {names}.")
         if self.task is not None and self.task not in TASKS:
             raise UsageError(
