@@ -193,9 +193,9 @@ def _higher(comparison: Comparison, ladder: Mapping[str, RungRecord], rung: str)
 
 
 def _thrift(ships: RungRecord, best: RungRecord) -> str:
-    """', and 40 times faster per text', or smaller, when it is clearly so."""
+    """', and 40 times faster per answer', or smaller, when it is clearly so."""
     for ours, theirs, gain in (
-        (ships.latency_ms, best.latency_ms, "faster per text"),
+        (ships.latency_ms, best.latency_ms, "faster per answer"),
         (ships.size_bytes, best.size_bytes, "smaller"),
     ):
         if ours and theirs and theirs / ours >= 1.5:

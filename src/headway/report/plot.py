@@ -30,7 +30,10 @@ class Cost:
 COSTS: Mapping[str, Cost] = MappingProxyType(
     {
         "time": Cost(
-            lambda rung: rung.latency_ms, milliseconds, "time per text", "time per text (median, log scale)"
+            lambda rung: rung.latency_ms,
+            milliseconds,
+            "time per answer",
+            "time per answer (median, log scale)",
         ),
         "size": Cost(
             lambda rung: None if rung.size_bytes is None else rung.size_bytes / 1e6,

@@ -140,7 +140,7 @@ def example(n: int, majority: int | None, cheap: int, dear: int | None) -> Compa
             example(4000, 2000, 3796, 3800),
             "cheap",
             "Ship N-grams: accuracy 94.9 % (94.2–95.6), within 1 point of the best (Fine-tuned encoder, "
-            "0.1 points higher, interval 0.0–0.2), and 40 times faster per text.",
+            "0.1 points higher, interval 0.0–0.2), and 40 times faster per answer.",
         ),
         (example(100, 50, 80, 81), "dear", "1.0 point above N-grams (−2.3 to 4.3), which may be chance."),
         (example(100, 50, 80, 80), "cheap", "Ship N-grams: accuracy 80.0 %"),
