@@ -1,7 +1,6 @@
-"""The labelled pictures that the recipe learns from: $HEADWAY_DATA/{hymenoptera,trashnet,cifar10}."""
+"""The labelled pictures that the recipe learns from, from the shared data folder."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +10,13 @@ from headway.data.examples import Examples
 from headway.data.splits import deal, stratified_sample
 from headway.ladder.intake import Intake, take_in
 
+DATA = Path(os.environ.get("HEADWAY_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 PLACES = {"hymenoptera": "hymenoptera", "trashnet": "trashnet/trashnet.zip", "cifar10": "cifar10/cifar10.zip"}
 
 
 def read(name: str) -> tuple[Examples, Examples | None]:
     """Return the pictures to train on and, where the set has a part for that, to test on."""
-    place = os.environ.get("HEADWAY_DATA")
-    if not place:
-        sys.exit(
-            "Set HEADWAY_DATA to the folder with hymenoptera/, trashnet/trashnet.zip and cifar10/cifar10.zip."
-        )
-    rows, _ = take_in(Intake(data=Path(place) / PLACES[name], drop_limit=0.1), Silent())
+    rows, _ = take_in(Intake(data=DATA / PLACES[name], drop_limit=0.1), Silent())
     if rows.kind != "test file":
         return rows.examples, None
     (part,) = rows.parts
