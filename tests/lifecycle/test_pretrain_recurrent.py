@@ -105,3 +105,28 @@ def test_what_cannot_be_used_is_said(corpus: Path, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=where):
             api.pretrain(corpus, arch=arch, out=tmp_path / "out", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
+
+
+def test_trained_backward_it_is_scored_and_writes_nothing(corpus: Path, tmp_path: Path) -> None:
+    folder = api.pretrain(corpus, arch="awd-lstm", epochs=40, backward=True, out=tmp_path / "model")
+    assert read_json(folder / "pretraining.json")["described"].endswith("read backward")
+    assert api.perplexity(folder, corpus).per_token < 6
+    encoder = TextEncoder.open(str(folder), torch.device("cpu"))
+    assert encoder.tokenizer.decode(encoder.tokenize(["my hotel has"])[0]) == "my hotel has"
+    with pytest.raises(UsageError, match=r"reads texts from their end.*\n.*forward"):
+        api.generate(folder, "every train", max_tokens=4)
+    with pytest.raises(UsageError, match=r"--backward: bert is not trained backward"):
+        api.pretrain(corpus, arch="bert", backward=True, out=tmp_path / "other")
+
+
+def test_korean_is_read_in_pieces_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.txt"
+    sentences = ("이 영화는 정말 좋았다", "배우들의 연기가 아쉬웠어요", "다시 보고 싶은 작품입니다")
+    path.write_text("\n".join(random.Random(0).choices(sentences, k=200)) + "\n", encoding="utf-8")
+    folder = api.pretrain(path, arch="awd-lstm", epochs=2, out=tmp_path / "model")
+    described = read_json(folder / "pretraining.json")["described"]
+    assert "pieces of words of running text (0.0% unknown)" in described
+    encoder = TextEncoder.open(str(folder), torch.device("cpu"))
+    assert encoder.tokenizer.decode(encoder.tokenize(["다시 보고 싶은 영화는"])[0]) == "다시 보고 싶은 영화는"
+    with pytest.raises(UsageError, match="--backward: of texts in syllables"):
+        api.pretrain(path, arch="awd-lstm", backward=True, out=tmp_path / "other")

@@ -25,6 +25,7 @@ def pretrain(
     size: str = "tiny",
     vocabulary: str | Path | None = None,
     cased: bool = False,
+    backward: bool = False,
     epochs: int = 10,
     seed: int = 0,
     out: str | Path | None = None,
@@ -43,6 +44,7 @@ def pretrain(
             `spiece.model`, else a `vocab.json` (with `merges.txt` beside it); for each its `tokenizer.json`.
         cased: keep capital letters in a BERT's or an AWD-LSTM's vocabulary that is made here, and a BERT's accents; the
             others do.
+        backward: train an AWD-LSTM to read texts from their end, for the rung ulmfit.
         epochs: how many times the corpus is gone through.
         out: the folder to make; ``<corpus>-<arch>-<size>`` in the working folder when left out.
         resume: the folder that a pretraining which did not finish was to make: go on where it stood, to the same bytes.
@@ -70,6 +72,7 @@ def pretrain(
         size=size,
         vocabulary=None if vocabulary is None else Path(vocabulary).absolute(),
         cased=cased,
+        backward=backward,
         epochs=epochs,
         seed=seed,
     )

@@ -27,6 +27,9 @@ def pretrain(
             help="Keep capital letters (and accents) in the vocabulary that is made for a bert or awd-lstm.",
         ),
     ] = False,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="Train an awd-lstm to read texts from their end.")
+    ] = False,
     epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
     out: Annotated[
@@ -60,6 +63,7 @@ def pretrain(
             size=size,
             vocabulary=vocabulary,
             cased=cased,
+            backward=backward,
             epochs=epochs,
             seed=seed,
             out=out,

@@ -107,6 +107,11 @@ class SentencePieceTokenizer:
         return [piece.text for piece in self._pieces]
 
     @property
+    def backward(self) -> bool:
+        """False: ids come in the order of the text."""
+        return False
+
+    @property
     def nothing(self) -> np.ndarray:
         """What stands for a text without a token: </s>."""
         return np.array([self.end], np.int32)

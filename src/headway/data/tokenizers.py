@@ -166,6 +166,16 @@ class Tokenizer:
         return Encoded(ids, cut)
 
     @property
+    def backward(self) -> bool:
+        """Whether ids come in the order from the text's end to its beginning."""
+        return False
+
+    @property
+    def whole_words(self) -> bool:
+        """Whether its pieces are whole words (`data.word_vocabulary`)."""
+        return isinstance(self._tokenizer.model, models.WordLevel)
+
+    @property
     def joins_pairs(self) -> bool:
         """Whether it has a form of its own for two texts in one sequence, as BERT's does."""
         return self._tokenizer.num_special_tokens_to_add(is_pair=True) > 0
@@ -232,8 +242,6 @@ class Tokenizer:
                 "tokenize_chinese_chars": True,
                 **{f"{name}_token": token for name, token in SPECIAL.items()},
             }
-        if isinstance(model, models.WordLevel):
-            return {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": model.unk_token}
         if isinstance(model, models.WordLevel):
             return {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": model.unk_token}
         if self.end is None:

@@ -10,7 +10,7 @@ from headway.core.device import choose_device
 from headway.core.errors import UsageError
 from headway.core.progress import Progress
 from headway.data.examples import Examples, Task
-from headway.data.inputs import mean_characters, syllabic_share, texts_of
+from headway.data.inputs import SYLLABIC, mean_characters, syllabic_share, texts_of
 from headway.weights import catalog
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ DEFAULT_MODEL = "minilm"
 # Below this many rows an n-gram seen once helps, above it only costs: 3-fold cross-validation on training rows
 # of trec (5,452 and 500 rows), sst2 (2,000, two samples) and sms_spam.
 FEW_ROWS = 3000
-SYLLABIC = 0.5  # the share of letters above which a text counts as written in syllables
 
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 

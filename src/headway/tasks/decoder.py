@@ -181,6 +181,12 @@ class TextDecoder:
 
     def _begin(self, texts: Sequence[str], max_tokens: int | None) -> tuple[Tokens, dict[str, Any]]:
         """Return what the decoder begins with, and how it goes on: room, stops, and the encoder's vectors."""
+        if self.tokenizer.backward:
+            raise UsageError(
+                "reads texts from their end, so it cannot go on with them",
+                where="model",
+                remedy="Use the model that was trained forward.",
+            )
         begun, memory = self.prompts(texts), None
         if self.start is not None:
             with torch.inference_mode():

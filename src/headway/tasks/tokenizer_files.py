@@ -6,6 +6,7 @@ from typing import TypeAlias
 from headway.core.errors import DataError, UsageError
 from headway.core.files import read_json
 from headway.data import characters
+from headway.data.backward import BackwardTokenizer, load_tokenizer
 from headway.data.bpe import gpt2_tokenizer
 from headway.data.characters import CharacterTokenizer
 from headway.data.pickled_words import read_pickled_words
@@ -15,7 +16,7 @@ from headway.data.word_vocabulary import word_tokenizer
 from headway.data.wordpiece import read_wordpiece
 from headway.weights import cache, catalog
 from headway.weights.catalog import Entry
-from headway.weights.pretrained import FASTAI_WORDS
+from headway.weights.pretrained import FASTAI_WORDS, weights_file
 
 AnyTokenizer: TypeAlias = Tokenizer | SentencePieceTokenizer
 
@@ -63,7 +64,7 @@ def tokenizer_in(folder: Path) -> AnyTokenizer:
     if (folder / FILE).is_file():
         stored = read_json(folder / FILE)
         unigram = isinstance(stored, dict) and (stored.get("model") or {}).get("type") == "Unigram"
-        return SentencePieceTokenizer.load(folder / FILE) if unigram else Tokenizer.load(folder / FILE)
+        return SentencePieceTokenizer.load(folder / FILE) if unigram else load_tokenizer(folder / FILE)
     if (folder / "vocab.txt").is_file():
         return read_wordpiece(folder / "vocab.txt")
     if (folder / "merges.txt").is_file():
@@ -71,7 +72,11 @@ def tokenizer_in(folder: Path) -> AnyTokenizer:
     if (folder / MODEL_FILE).is_file():
         return SentencePieceTokenizer.from_model(folder / MODEL_FILE)
     if words := sorted(folder.glob(FASTAI_WORDS)):  # ULMFiT's, all in small letters
-        return word_tokenizer(read_pickled_words(words[0]), lowercase=True)
+        tokenizer = word_tokenizer(read_pickled_words(words[0]), lowercase=True)
+        backward = (
+            "bwd" in weights_file(folder).name
+        )  # as fastai named the weights: bwd_wt103.h5, lstm_bwd.pth
+        return BackwardTokenizer.of(tokenizer) if backward else tokenizer
     raise DataError(
         f"has no tokenizer ({FILE}, vocab.txt, {MODEL_FILE}, or vocab.json with merges.txt)",
         where=str(folder),

@@ -18,8 +18,11 @@ from torch import Tensor
 from headway.blocks.recurrent import LstmState
 from headway.core.errors import UsageError
 from headway.core.seeding import derive
+from headway.data.backward import BackwardTokenizer
 from headway.data.corpus import Corpus
+from headway.data.inputs import SYLLABIC, syllabic_share
 from headway.data.tokenizers import Tokenizer
+from headway.data.unigram import train_unigram
 from headway.data.word_vocabulary import train_words
 from headway.metrics.perplexity import Perplexity, of_text
 from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel, State
@@ -28,6 +31,7 @@ from headway.tasks.decoder import TextDecoder
 from headway.tasks.encoder import UNBOUNDED
 from headway.tasks.running_text import Penalties, Window
 from headway.tasks.scoring import perplexity
+from headway.tasks.tokenizer_files import AnyTokenizer
 from headway.training.companions import Companion
 from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order
@@ -53,6 +57,7 @@ class AwdLstmOnText:
     """An AWD-LSTM in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = True
+    both_directions: ClassVar[bool] = True
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(128, 256, 2, 8000, 5e-3),
@@ -63,7 +68,7 @@ class AwdLstmOnText:
 
     model: AwdLstmLanguageModel
     settings: TrainingSettings
-    tokenizer: Tokenizer
+    tokenizer: AnyTokenizer
     ids: np.ndarray  # of all documents, each after an end token
     held_out: Sequence[str]
     seed: int
@@ -84,7 +89,7 @@ class AwdLstmOnText:
             )
         size = cls.sizes[order.size]
         training, held_out = corpus.split()
-        tokenizer = train_words(training.lines, size.vocab_size, lowercase=not order.cased)
+        tokenizer = _vocabulary(training.lines, size.vocab_size, order)
         assert tokenizer.end is not None
         documents = tokenizer.pieces(["\n".join(lines) for lines in training.documents])
         config = AwdLstmConfig(
@@ -118,9 +123,15 @@ class AwdLstmOnText:
         config = self.model.config
         unknown = float((self.ids == self.tokenizer.unknown).mean())
         return (
-            f"AWD-LSTM of {config.num_layers} layers of {config.d_cell}, {config.vocab_size:,} words, on "
-            f"{len(self.ids):,} words of running text ({unknown:.1%} unknown) in windows of about {WINDOW}"
+            f"AWD-LSTM of {config.num_layers} layers of {config.d_cell}, {config.vocab_size:,} {self.units}, on "
+            f"{len(self.ids):,} {self.units} of running text ({unknown:.1%} unknown) in windows of about {WINDOW}"
+            f"{', read backward' if self.tokenizer.backward else ''}"
         )
+
+    @property
+    def units(self) -> str:
+        """What it reads."""
+        return "words" if isinstance(self.tokenizer, Tokenizer) else "pieces of words"
 
     def groups(self) -> list[dict[str, Any]]:
         """Return AdamW's usual groups."""
@@ -162,6 +173,22 @@ class AwdLstmOnText:
         """Write model and tokenizer, in fastai's layout."""
         save_language_model(self.model, folder)
         self.tokenizer.save(folder, max_tokens=UNBOUNDED)
+
+
+def _vocabulary(lines: Sequence[str], size: int, order: Order) -> AnyTokenizer:
+    """Make the vocabulary: words; or, of texts written in syllables, where words take on endings without number, pieces
+    of them (as MultiFiT does, Eisenschlos et al. 2019, arXiv:1909.04761).
+    """
+    if syllabic_share(lines) > SYLLABIC:
+        if order.backward or order.cased:
+            raise UsageError(
+                "of texts in syllables, pieces of words are read, forward and with their capital letters",
+                where="--backward" if order.backward else "--cased",
+                remedy="Leave it out.",
+            )
+        return train_unigram(lines, size, sentinels=0)
+    tokenizer = train_words(lines, size, lowercase=not order.cased)
+    return BackwardTokenizer.of(tokenizer) if order.backward else tokenizer
 
 
 class CarriedState(Companion):

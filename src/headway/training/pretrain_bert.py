@@ -47,6 +47,7 @@ class BertOnText:
     """A BERT in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = True
+    both_directions: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 1e-3),

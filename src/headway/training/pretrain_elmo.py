@@ -69,6 +69,7 @@ class ElmoOnText:
     """An ELMo in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = False
+    both_directions: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(((1, 16), (2, 32), (3, 64), (4, 64), (5, 64)), 256, 64, 8000, 512, 4e-3),

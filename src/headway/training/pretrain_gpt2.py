@@ -40,6 +40,7 @@ class Gpt2OnText:
     """A GPT-2 in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = False
+    both_directions: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(3, 192, 2000, 128, 3e-3),

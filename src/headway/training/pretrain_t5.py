@@ -38,6 +38,7 @@ class T5OnText:
     """A T5 in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = False
+    both_directions: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 2e-2),

@@ -69,6 +69,7 @@ class TransformerOnPairs:
     """A Transformer in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = False
+    both_directions: ClassVar[bool] = False
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 2000, 512, 2e-3),

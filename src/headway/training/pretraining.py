@@ -58,6 +58,7 @@ class Order:
     architecture: str
     size: str
     vocabulary: Path | None = None  # a published one; None: made from the corpus
+    backward: bool = False  # read texts from their end
     cased: bool = False  # whether a vocabulary made from the corpus keeps capital letters and accents
     epochs: int = 10
     seed: int = 0
@@ -89,6 +90,7 @@ class Pretraining(Protocol):
     drops_capitals: ClassVar[
         bool
     ]  # whether a vocabulary made from the corpus does, unless asked to keep them
+    both_directions: ClassVar[bool]  # whether it can read texts from their end instead
     sizes: ClassVar[
         Mapping[str, Any]
     ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
@@ -164,6 +166,12 @@ def check(order: Order) -> type[Pretraining]:
         )
     if order.epochs < 1:
         raise UsageError(f"must be at least 1, found {order.epochs}", where="--epochs")
+    if order.backward and not kind.both_directions:
+        raise UsageError(
+            f"{order.architecture} is not trained backward",
+            where="--backward",
+            remedy="Leave it out; awd-lstm has it.",
+        )
     if order.cased and (order.vocabulary is not None or not kind.drops_capitals):
         kept = (
             "a published vocabulary"
