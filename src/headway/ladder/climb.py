@@ -16,7 +16,8 @@ from headway.core.progress import Prefixed, Progress
 from headway.core.seeding import derive
 from headway.core.times import human_seconds
 from headway.data.pictures import are_pictures
-from headway.ladder.judges import judge_of, metric_named
+from headway.ladder.judge import metric_named
+from headway.ladder.judges import judge_of
 from headway.ladder.kept import Finished, Kept
 from headway.ladder.measured import Measured
 from headway.ladder.plan import Plan

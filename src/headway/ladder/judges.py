@@ -1,19 +1,18 @@
-"""Judges: how what was said of the held-out rows is measured and told, one for each kind of task."""
+"""The judges, one for each kind of task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from headway.bundle.predictors import log_probabilities
 from headway.bundle.record import ClassScore, ErrorExample
-from headway.core.errors import UsageError
 from headway.data.examples import Examples
 from headway.data.inputs import shown
 from headway.data.label_sets import names_cell
 from headway.data.recognition import number_words
-from headway.ladder.wording import METRIC_TITLES
+from headway.ladder.judge import WORST_ERRORS, Details, Judge, Outputs, asked_metric
 from headway.metrics import correlation
 from headway.metrics.calibration import expected_calibration_error, fit_temperature, tempered
 from headway.metrics.classification import METRICS, confusion, per_class
@@ -22,49 +21,6 @@ from headway.metrics.metric import Metric, OfClasses, OfRows
 from headway.metrics.row_bootstrap import mean
 
 IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
-WORST_ERRORS = 50
-
-Outputs = np.ndarray  # [B, ...]: what a predictor gives for B rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Details:
-    """What is known of the shipped rung's answers beyond its scores; what a task does not have stays empty."""
-
-    confusion: tuple[tuple[int, ...], ...] = ()
-    classes: tuple[ClassScore, ...] = ()
-    errors: tuple[ErrorExample, ...] = ()
-    calibration_error: float | None = None
-    mean_error: float | None = None
-
-
-class Judge(Protocol):
-    """What the climb, the comparison and the record ask of a task."""
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """All that each rung is scored by."""
-
-    def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
-        """Return the name of the metric that decides, and why, in words. Raises UsageError on another task's metric."""
-
-    def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
-        """Return what makes the outputs' probabilities mean what they say; None where they are none."""
-
-    def said(self, outputs: Outputs) -> np.ndarray:
-        """Return the answers that the outputs come to, [B, ...]: what `metrics` score."""
-
-    def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
-        """Return what else is to be told of the outputs for the held-out rows."""
-
-    def target_cell(self, target: Any) -> str:
-        """Write a target for `predictions.csv`."""
-
-    def header(self, rung: str) -> list[str]:
-        """Return a rung's columns of `predictions.csv`."""
-
-    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
-        """Return what stands in these columns, [B][column]."""
 
 
 def judge_of(examples: Examples) -> Judge:
@@ -72,21 +28,6 @@ def judge_of(examples: Examples) -> Judge:
     if examples.task == "numbers":
         return NumberJudge()
     return LabelJudge(examples.names) if examples.task == "labels" else ClassJudge(examples.names)
-
-
-def metric_named(judge: Judge, name: str) -> Metric:
-    """Return the judge's metric of this name."""
-    return next(metric for metric in judge.metrics if metric.name == name)
-
-
-def asked_metric(judge: Judge, asked: str) -> tuple[str, str]:
-    """Return the metric that the user asked for; raises UsageError when the judge has no such one."""
-    known = [metric.name for metric in judge.metrics]
-    if asked not in known:
-        raise UsageError(
-            f"there is no metric {asked!r}", where="--metric", remedy=f"Choose one of {', '.join(known)}."
-        )
-    return asked, f"{METRIC_TITLES[asked]} decides, as asked"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from headway.bundle.record import RungRecord
 from headway.data.pictures import are_pictures
 from headway.ladder.climb import Ascent, Step
 from headway.ladder.comparison import Comparison, compare
-from headway.ladder.judges import Details, judge_of
+from headway.ladder.judge import Details
+from headway.ladder.judges import judge_of
 from headway.ladder.measured import Measured
 from headway.ladder.rows import Rows
 
