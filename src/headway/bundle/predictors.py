@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KINDS = {
     "majority": "headway.models.majority:Majority",
     "mean": "headway.models.mean:Mean",
+    "tag_lexicon": "headway.models.tag_lexicon:TagLexicon",
+    "linear_tagger": "headway.models.linear_tagger:LinearTagger",
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
     "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",

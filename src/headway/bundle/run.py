@@ -5,11 +5,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from headway.bundle.predictors import Calibrated, load_predictor
 from headway.bundle.record import FORMAT, RunRecord
 from headway.core.errors import RunError, UsageError
 from headway.core.files import read_json
-from headway.data.inputs import TextPair
+from headway.data.inputs import Sentence, TextPair
+from headway.data.tags import best_tags, sentence_of
+from headway.metrics.spans import spans
 
 RECORD_FILE = "run.json"
 REPORT_FILE = "report.html"
@@ -29,6 +33,19 @@ class LabelSet(NamedTuple):
 
     labels: tuple[str, ...]
     probabilities: dict[str, float]
+
+
+class TaggedSentence(NamedTuple):
+    """The words of one sentence, their tags, and the spans that these make."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def spans(self) -> tuple[tuple[str, str], ...]:
+        """Type and words of each span: (("location", "Empire State Building"),)."""
+        found = spans(self.tags)
+        return tuple((kind, " ".join(self.words[start:end])) for start, end, kind in found)
 
 
 class Run:
@@ -105,8 +122,9 @@ class Run:
     def predict(self, inputs: Any, rung: str | None = None) -> Any:
         """Predict one input or a sequence of them, with the shipped rung or the one named.
 
-        An input is a text, or (first, second) where the run was trained on pairs, or the path of a picture's file. Each
-        gives a `Prediction`; a number where the run learned numbers, a `LabelSet` where a row may have several labels.
+        An input is a text, or (first, second) where the run was trained on pairs, or the path of a picture's file, or a
+        list of words where the run tags these (or a text, which is cut at white space). Each gives a `Prediction`; a
+        number where the run learned numbers, a `LabelSet` where a row may have several labels, a `TaggedSentence`.
         Raises UsageError on an input of another kind, PictureError on a picture that cannot be used.
         """
         if isinstance(inputs, str | Path) or (self.reads_pairs and _is_pair(inputs)):
@@ -114,6 +132,10 @@ class Run:
         rows = [self._input(one, place) for place, one in enumerate(inputs)]
         predictor = self.predictor(rung)
         outputs = predictor.predict(rows)
+        if self.reads_words:
+            return [
+                _tagged(words, shares, predictor.labels) for words, shares in zip(rows, outputs, strict=True)
+            ]
         if not predictor.labels:
             return [float(number) for number in outputs]
         predictions: list[Prediction | LabelSet] = []
@@ -133,6 +155,11 @@ class Run:
         return len(self.record.data.text_columns) == 2
 
     @property
+    def reads_words(self) -> bool:
+        """Whether a row is a sentence of words, each of which gets a tag."""
+        return self.record.data.task == "tags"
+
+    @property
     def reads_pictures(self) -> bool:
         """Whether a row is a picture."""
         return self.record.data.pictures is not None
@@ -145,10 +172,18 @@ class Run:
             from headway.data.pictures import Picture
 
             return Picture.file(one)
-        if not self.reads_pairs and not self.reads_pictures and isinstance(one, str):
+        if self.reads_words and (isinstance(one, str) or _are_words(one)):
+            return sentence_of(one) if isinstance(one, str) else Sentence(one)
+        if not (self.reads_pairs or self.reads_pictures or self.reads_words) and isinstance(one, str):
             return one
         wanted = (
-            "a pair of texts" if self.reads_pairs else "a picture's path" if self.reads_pictures else "a text"
+            "a pair of texts"
+            if self.reads_pairs
+            else "a picture's path"
+            if self.reads_pictures
+            else "a sentence's words"
+            if self.reads_words
+            else "a text"
         )
         raise UsageError(
             f"expected {wanted}, found {type(one).__name__}: {one!r:.80}", where=f"inputs[{place}]"
@@ -160,3 +195,11 @@ class Run:
 
 def _is_pair(one: Any) -> bool:
     return isinstance(one, list | tuple) and len(one) == 2 and all(isinstance(text, str) for text in one)
+
+
+def _are_words(one: Any) -> bool:
+    return isinstance(one, list | tuple) and all(isinstance(word, str) for word in one)
+
+
+def _tagged(words: Sentence, shares: np.ndarray, names: tuple[str, ...]) -> TaggedSentence:
+    return TaggedSentence(tuple(words), tuple(names[tag] for tag in best_tags(shares, names)))

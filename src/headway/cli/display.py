@@ -189,7 +189,7 @@ def _print_wrapped(text: str) -> None:
 
 
 def _labels(data: "DataFacts") -> str:
-    """Return the classes and their rows, or how the numbers lie."""
+    """Return the classes and their rows (of tags the types and their spans), or how the numbers lie."""
     if data.numbers is not None:
         facts = data.numbers
         return f"numbers from {facts.lowest:g} to {facts.highest:g}, mean {facts.mean:.3g}"

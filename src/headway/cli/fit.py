@@ -17,7 +17,7 @@ def fit(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV, TSV, JSONL or Parquet: one row an example; or a folder or zip of pictures."
+            help="CSV, TSV, JSONL or Parquet: one row an example; CoNLL; or a folder or zip of pictures."
         ),
     ] = None,
     text: Annotated[
@@ -29,7 +29,9 @@ def fit(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="What the labels are: classes, numbers, or labels (several a row). [recognised]"),
+        typer.Option(
+            help="What the labels are: classes, numbers, labels (several a row) or tags (of words). [recognised]"
+        ),
     ] = None,
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
@@ -198,5 +200,6 @@ def _print_result(run: "Run") -> None:
     display.print_verdict(run.record)
     typer.echo(f"\nReport:  {run.report}")
     example = '"one text" "another"' if run.reads_pairs else '"some text"'
+    example = '"a sentence"' if run.reads_words else example
     example = "photo.jpg" if run.reads_pictures else example
     typer.echo(f"Use it:  headway predict {run.folder} {example}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headway.bundle.run import Run
 
 CHUNK_ROWS = 1000
-_TABLE_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz"}
+_TABLE_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".conll"}
 
 
 def predict(
@@ -24,7 +24,7 @@ def predict(
         str,
         typer.Argument(
             metavar="TEXT|FILE",
-            help="A text, or a CSV, TSV, JSONL or Parquet file; of pictures one file, a folder, a zip or a table.",
+            help="A text, or a file: CSV, TSV, JSONL, CoNLL, Parquet; of pictures one, a folder, a zip or a table.",
         ),
     ],
     second: Annotated[
@@ -38,8 +38,8 @@ def predict(
     every: Annotated[bool, typer.Option("--all", help="Add each class's probability.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the input's columns before ours.")] = False,
 ) -> None:
-    """Predict one text or pair, or write CSV for a file: row, predicted, probability."""
-    from headway.bundle.run import LabelSet, Run
+    """Predict one text or pair, or write CSV for a file: row, predicted, probability; of tagged words CoNLL."""
+    from headway.bundle.run import LabelSet, Run, TaggedSentence
 
     opened = Run.open(run)
     if opened.reads_pictures and second is None and _of_many_pictures(source):
@@ -48,6 +48,12 @@ def predict(
         write_rows(opened, source, rung=rung, column=text[0] if text else None, every=every, keep=keep)
         return
     if second is None and not opened.reads_pictures and _names_a_file(source):
+        if opened.reads_words:
+            from headway.cli.tagged_words import tagged_lines
+
+            for line in tagged_lines(opened, source, rung=rung, told=text, every=every, keep=keep):
+                typer.echo(line)
+            return
         writer = csv.writer(sys.stdout, lineterminator="\n")
         for cells in _rows(opened, source, rung=rung, told=text, every=every, keep=keep):
             writer.writerow(cells)
@@ -57,6 +63,10 @@ def predict(
         from headway.data.recognition import number_words
 
         typer.echo(number_words(prediction))
+        return
+    if isinstance(prediction, TaggedSentence):
+        for word, tag in zip(prediction.words, prediction.tags, strict=True):
+            typer.echo(f"{word}\t{tag}")
         return
     if isinstance(prediction, LabelSet):
         typer.echo("\n".join(prediction.labels) or "(no label)")

@@ -1,5 +1,6 @@
 """Numpy arrays in safetensors files, for what needs no torch."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,3 +28,29 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise WeightsError(
             f"cannot be read: {error}", where=str(path), remedy="Make the run again."
         ) from error
+
+
+def rows_to_arrays(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return rows [B, ...] as named arrays; where each is an array of its own length (an object array [B]), end to end
+    with their lengths.
+    """
+    if rows.dtype != np.object_:
+        return {"rows": rows}
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    joined = np.concatenate(list(rows)) if len(rows) else np.empty(0)
+    return {"rows": joined, "lengths": lengths}
+
+
+def rows_from_arrays(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Return what was given to `rows_to_arrays`."""
+    if "lengths" not in arrays:
+        return arrays["rows"]
+    return own_lengths(np.split(arrays["rows"], np.cumsum(arrays["lengths"])[:-1]), len(arrays["lengths"]))
+
+
+def own_lengths(rows: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Return so many arrays, each of its own length, as rows: an object array [B]."""
+    gathered = np.empty(count, dtype=np.object_)
+    for place, row in zip(range(count), rows, strict=False):
+        gathered[place] = row
+    return gathered

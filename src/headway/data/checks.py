@@ -25,6 +25,7 @@ from headway.data.inputs import (
 from headway.data.label_sets import as_table, common_names, read_sets
 from headway.data.recognition import as_number, read_numbers, recognise_task
 from headway.data.table import Table, counted, did_you_mean, listed, shorten
+from headway.data.tags import as_numbers, kinds_of, read_tagged, tag_names, without
 
 EMPTY_TEXT = "empty text"
 MISSING_LABEL = "missing label"
@@ -75,8 +76,8 @@ class _Rows:
         self.labels = [label for label, kept in zip(self.labels, mask.tolist(), strict=True) if kept]
         self.index = self.index[mask]
 
-    def where(self, position: int) -> str:
-        return self.table.where(int(self.index[position]))
+    def where(self, position: int, word: int = 0) -> str:
+        return self.table.where(int(self.index[position]), word)
 
     @property
     def places(self) -> list[str]:
@@ -101,10 +102,15 @@ def check_examples(
     ``drop_limit`` (a share), when the labels of classes look like identifiers, when a label has fewer than
     two different texts (unless ``drop_rare`` leaves it out), when there is one label, when a label of numbers is none,
     or on fewer than 20 rows.
+    Of tags the same holds of the types of their spans.
     """
     rows = _usable(table, columns, drop_limit)
     _require_rows(rows)
-    task = task or recognise_task(rows.labels)
+    task = task or ("tags" if table.words_on_lines else recognise_task(rows.labels, rows.inputs))
+    if task == "tags":
+        return _account(rows, task, *_tags(rows, drop_rare))
+    for name in columns.texts:
+        table.texts(name, slice(0))  # which lists are not
     if task == "numbers":
         groups = duplicate_groups(rows.inputs)
         targets = _numbers(rows)
@@ -177,6 +183,8 @@ def _targets(rows: _Rows, task: Task, names: tuple[str, ...]) -> npt.NDArray[Any
         return _numbers(rows)
     if task == "classes":
         return _classes(rows, names)
+    if task == "tags":
+        return as_numbers(_sentences(rows), names, rows.places)
     return as_table(read_sets(rows.labels, rows.places), names, rows.places)
 
 
@@ -210,6 +218,53 @@ def _label_sets(
         f"{int((~table.any(axis=1)).sum()):,} rows have none"
     )
     return names, table, duplicate_groups(rows.inputs)
+
+
+def _tags(
+    rows: _Rows, drop_rare: bool
+) -> tuple[tuple[str, ...], npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+    """Return the tags' names, each sentence's tags, and the duplicate groups; refuse, or make O, spans of a type that
+    fewer than two different sentences have.
+    """
+    tags = _sentences(rows)
+    groups = duplicate_groups(rows.inputs)
+    kinds, rare = kinds_of(tags, groups)
+    if rare and not drop_rare:
+        raise DataError(
+            f"the type {shorten(rare[0])!r} has spans in one sentence only{did_you_mean(rare[0], kinds)}"
+            + (f" (so do {len(rare) - 1:,} more: {listed(rare[1:], 4)})" if len(rare) > 1 else ""),
+            where=next(
+                rows.where(row, place)
+                for row, own in enumerate(tags)
+                for place, tag in enumerate(own)
+                if tag == f"B-{rare[0]}"
+            ),
+            remedy="Correct it, add sentences, or count such words as outside of spans (O) with --drop-rare.",
+        )
+    if not kinds:
+        raise DataError(
+            "all words are outside of spans (O); there is nothing to learn",
+            where=f"{rows.table.source}, column {rows.columns.label!r}",
+            remedy="Choose another column with --label, or tag some spans: B-type, I-type.",
+        )
+    if rare:
+        tags = without(tags, rare)
+        rows.notes.append(f"spans of {listed(rare, 5)}, each in one sentence only, are read as O")
+    words, spans = sum(map(len, tags)), sum(tag[0] == "B" for own in tags for tag in own)
+    rows.notes.append(
+        f"taken for tagging: {len(tags):,} sentences of {words:,} words, "
+        f"{spans:,} spans of {counted(len(kinds), 'type')}"
+    )
+    names = tag_names(kinds)
+    return names, as_numbers(tags, names, rows.places), groups
+
+
+def _sentences(rows: _Rows) -> list[tuple[str, ...]]:
+    """Take the inputs for sentences and return their words' tags, in BIO."""
+    found = read_tagged(rows.inputs, rows.labels, rows.table, rows.index.tolist())
+    rows.inputs = list(found.sentences)
+    rows.notes += found.notes
+    return found.tags
 
 
 def _numbers(rows: _Rows) -> npt.NDArray[np.float64]:
@@ -253,7 +308,7 @@ def _account(
         unit=rows.table.unit,
         task=task,
     )
-    answers = np.unique(targets, axis=0, return_inverse=True)[1].reshape(-1)
+    answers = _numbered(targets)
     pairs, first = np.unique(np.stack([groups, answers], axis=1), axis=0, return_index=True)
     duplicates = len(targets) - len(first)
     contested = np.flatnonzero(np.bincount(pairs[:, 0]) > 1)
@@ -271,6 +326,16 @@ def _account(
     )
 
 
+def _numbered(targets: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return a number for each row's target, [B]; equal ones have the same."""
+    if targets.dtype != np.object_:
+        return np.unique(targets, axis=0, return_inverse=True)[1].reshape(-1)
+    numbers: dict[bytes, int] = {}
+    return np.fromiter(
+        (numbers.setdefault(own.tobytes(), len(numbers)) for own in targets), np.int64, len(targets)
+    )
+
+
 # Rows without a text or a label
 
 
@@ -278,7 +343,10 @@ def _usable(table: Table, columns: Columns, drop_limit: float) -> _Rows:
     """Take the rows that have a text and a label; raises DataError when too many have not."""
     if not 0 <= drop_limit <= 1:
         raise UsageError(f"must be a share from 0 to 1, not {drop_limit}", where="--drop-limit")
-    given = [[text or "" for text in table.texts(name)] for name in columns.texts]
+    texts = (
+        table.labels if table.holds_lists(columns.label) else table.texts
+    )  # words beside their tags are lists too
+    given = [[text or "" for text in texts(name)] for name in columns.texts]
     inputs: list[Any] = given[0] if len(given) == 1 else list(map(TextPair, *given))
     raw = [label or "" for label in table.labels(columns.label)]
     labels = [label.strip() for label in raw]
@@ -446,7 +514,7 @@ def _text_notes(rows: _Rows, duplicates: int, conflicting: npt.NDArray[np.int64]
 def _kept_training(rows: _Rows, training: Examples) -> npt.NDArray[np.int64]:
     tested = set(map(same_input, rows.inputs))
     kept = np.fromiter((same_input(one) not in tested for one in training.inputs), np.bool_, len(training))
-    if training.task == "numbers":
+    if training.task in {"numbers", "tags"}:
         gone = "" if kept.any() else "every training text"
     else:
         left = training.rows_of_names(kept)

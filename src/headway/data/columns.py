@@ -13,12 +13,12 @@ from headway.data.table import Table, listed, shorten
 _TEXT_NAMES = """
     text sentence review review_text comment comment_text content message utterance query question tweet
     document body post description abstract snippet passage paragraph input input_text prompt phrase headline
-    title subject
+    title subject words tokens
 """.split()
 _LABEL_NAMES = """
     label labels class category target intent sentiment topic coarse_label label_text label_name class_name
     class_label categories classes tag output answer rating stars score polarity emotion gold y type quality
-    is_duplicate
+    is_duplicate tags ner_tags
 """.split()
 _PAIRS = (
     ("sentence1", "sentence2"),

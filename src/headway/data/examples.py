@@ -9,18 +9,20 @@ import numpy.typing as npt
 
 from headway.data.inputs import kin_groups
 
-# What is learned: which one of some classes a row is of, a number, or which of some labels it has, any number of them.
-Task = Literal["classes", "numbers", "labels"]
+# What is learned: which one of some classes a row is of, a number, which of some labels it has, any number of them, or
+# a tag for each of its words.
+Task = Literal["classes", "numbers", "labels", "tags"]
 TASKS: tuple[Task, ...] = get_args(Task)
 _STRATA = 10  # of numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Examples:
-    """B inputs, all of one kind (texts, pairs of texts), and what each is to be answered with.
+    """B inputs, all of one kind (texts, pairs of texts, sentences of words), and what each is to be answered with.
 
     Of classes, ``targets`` [B] index ``names``, which are sorted as strings; of numbers, they are those, in float64,
-    and there are no names; of labels, they say which of the names a row has, bool [B, C]. Inputs that count as the
+    and there are no names; of labels, they say which of the names a row has, bool [B, C]; of tags, they are [B] arrays
+    of int64, which index the names, one for each word. Inputs that count as the
     same, or as kin (`inputs.kin_groups`), share a number in ``groups`` [B], and are never on both sides of a split.
     """
 
@@ -57,21 +59,31 @@ class Examples:
     @property
     def strata(self) -> npt.NDArray[np.int64]:
         """What a split spreads evenly over its parts, [B]: the class, the tenth of the rows that a number is in, or a
-        row's rarest label.
+        row's rarest label or tag.
         """
         if self.task == "classes":
             return self.targets
-        if self.task == "labels":
-            rows = self.targets.sum(axis=0)
-            rarest = np.where(self.targets, rows, len(self) + 1).argmin(axis=1)
-            return np.where(self.targets.any(axis=1), rarest, len(self.names)).astype(np.int64)
+        if self.task in {"labels", "tags"}:
+            held = self._held
+            rarest = np.where(held, held.sum(axis=0), len(self) + 1).argmin(axis=1)
+            return np.where(held.any(axis=1), rarest, len(self.names)).astype(np.int64)
         cuts = np.quantile(self.targets, np.arange(1, _STRATA) / _STRATA)
         return np.searchsorted(np.unique(cuts), self.targets, side="right").astype(np.int64)
 
+    @property
+    def _held(self) -> npt.NDArray[np.bool_]:
+        """Which row has which of the labels or tags, [B, C]."""
+        if self.task == "labels":
+            return self.targets
+        held = np.zeros((len(self), len(self.names)), dtype=np.bool_)
+        for row, tags in enumerate(self.targets):
+            held[row, tags] = True
+        return held
+
     def rows_of_names(self, among: npt.NDArray[Any] | slice = slice(None)) -> npt.NDArray[np.int64]:
         """Return how many rows, of those that are chosen, have each of the names, [C]."""
-        if self.task == "labels":
-            return np.asarray(self.targets[among].sum(axis=0), dtype=np.int64)
+        if self.task in {"labels", "tags"}:
+            return np.asarray(self._held[among].sum(axis=0), dtype=np.int64)
         return np.bincount(self.targets[among], minlength=len(self.names)).astype(np.int64)
 
     def take(self, index: npt.ArrayLike) -> Self:

@@ -1,4 +1,5 @@
-"""What a row's input can be, and what is asked of it whatever it is: a text, a pair of texts, or a picture.
+"""What a row's input can be, and what is asked of it whatever it is: a text, a pair of texts, a sentence of words, or a
+picture.
 
 A picture is a `data.pictures.Picture`, of which only its name and its hash are asked here.
 """
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-SYLLABIC = 0.5  # the share of letters above which a text counts as written in syllables
 _SAMPLE = 500
+SYLLABIC = 0.5  # the share of letters above which a text counts as written in syllables
 _SYLLABLE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
 
 
@@ -23,13 +24,24 @@ class TextPair(NamedTuple):
     second: str
 
 
+class Sentence(tuple[str, ...]):
+    """A sentence that is cut into words, each of which is answered with a tag."""
+
+    __slots__ = ()
+
+
+def are_sentences(inputs: Sequence[Any]) -> bool:
+    """Return whether these inputs are sentences of words."""
+    return bool(inputs) and isinstance(inputs[0], Sentence)
+
+
 def are_pairs(inputs: Sequence[Any]) -> bool:
     """Return whether these inputs are pairs of texts; all inputs of a run are of one kind."""
     return bool(inputs) and isinstance(inputs[0], TextPair)
 
 
 def parts(one: Any) -> tuple[str, ...]:
-    """Return the texts of an input."""
+    """Return the texts of an input: of a sentence its words."""
     return (one,) if isinstance(one, str) else tuple(one)
 
 
@@ -47,6 +59,8 @@ def same_text(text: str) -> str:
 
 def same_input(one: Any) -> Any:
     """Return the form in which two inputs are compared to be the same; the order of a pair does not count."""
+    if isinstance(one, Sentence):
+        return tuple(map(same_text, one))
     return same_text(one) if isinstance(one, str) else tuple(sorted(map(same_text, one)))
 
 
@@ -112,6 +126,8 @@ def mean_characters(inputs: Iterable[Any]) -> float:
 
 def shown(one: Any) -> str:
     """Return an input as a report shows it: the texts of a pair with a bar between them, a picture's path."""
+    if isinstance(one, Sentence):
+        return " ".join(one)
     return " ‖ ".join(parts(one)) if isinstance(one, str | TextPair) else str(one)
 
 

@@ -14,7 +14,7 @@ SEPARATORS = "|;,"  # between names, where the cells are no lists; the first tha
 
 def is_list(cell: str) -> bool:
     """Return whether a cell holds a JSON list of names."""
-    return _names_in(cell) is not None
+    return names_in(cell) is not None
 
 
 def read_sets(cells: Sequence[str], where: Sequence[str]) -> list[tuple[str, ...]]:
@@ -28,7 +28,7 @@ def read_sets(cells: Sequence[str], where: Sequence[str]) -> list[tuple[str, ...
         return [_tidy(cell.split(separator)) for cell in cells]
     sets = []
     for cell, place in zip(cells, where, strict=True):
-        names = _names_in(cell)
+        names = names_in(cell)
         if names is None:
             raise DataError(
                 f"the label {shorten(cell)!r} is no list of names",
@@ -69,7 +69,8 @@ def common_names(
     return common, tuple(sorted(set(groups_of) - set(common)))
 
 
-def _names_in(cell: str) -> list[str] | None:
+def names_in(cell: str) -> list[str] | None:
+    """Return the names of a JSON list of them; None where the cell is none."""
     if not (cell.startswith("[") and cell.endswith("]")):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Reading tables: CSV, TSV, JSON lines, Parquet and data frames, whole or in chunks of bounded memory.
+"""Reading tables: CSV, TSV, JSON lines, CoNLL, Parquet and data frames, whole or in chunks of bounded memory.
 
 Every fault names the file and the line. What is passed over (blank lines) is counted and said.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from headway.core.errors import DataError, UsageError
+from headway.data.conll import conll_blocks, is_conll
 from headway.data.delimited import Block, blocks, dialect_of
 from headway.data.survey import Survey, require_memory, survey
 from headway.data.table import Table, counted, listed, shorten
@@ -26,7 +27,7 @@ _BLOCK_ROWS = 50_000
 _JSON_LINES = {".jsonl", ".ndjson"}
 _PARQUET = {".parquet", ".pq"}
 _DELIMITED = {".csv", ".tsv", ".tab"}
-_READS = "Headway reads CSV, TSV, JSON lines (.jsonl) and Parquet, the first three also as .gz."
+_READS = "Headway reads CSV, TSV, JSON lines (.jsonl), CoNLL and Parquet, all but the last also as .gz."
 # Unpacked size over file size; texts in Parquet files are compressed 2 to 4 times.
 _PARQUET_UNPACKED = 5
 
@@ -46,7 +47,8 @@ def read_table(source: Any, *, available: int | None = None) -> Table:
         return _read_parquet(path)
     looked = survey(path)
     require_memory(str(path), looked.memory, available)
-    return _stack(_text_blocks(looked, _BLOCK_ROWS, lines=False), looked)
+    table = _stack(_text_blocks(looked, _BLOCK_ROWS, lines=False), looked)
+    return replace(table, words_on_lines=_is_conll(looked))
 
 
 def read_chunks(source: str | Path, size: int = 1000) -> Iterator[Table]:
@@ -65,7 +67,9 @@ def read_chunks(source: str | Path, size: int = 1000) -> Iterator[Table]:
         yield from _parquet_chunks(path, size)
         return
     looked = survey(path)
-    yield from _from_blocks(_text_blocks(looked, size, lines=True), str(path), looked.notes)
+    stacked = _is_conll(looked)
+    for table in _from_blocks(_text_blocks(looked, size, lines=True), str(path), looked.notes):
+        yield replace(table, words_on_lines=stacked)
 
 
 def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
@@ -80,6 +84,8 @@ def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
         )
     if suffix in _JSON_LINES or suffix == ".json" or (suffix not in _DELIMITED and start.startswith("{")):
         return _json_blocks(looked, size)
+    if _is_conll(looked):
+        return conll_blocks(looked, size)
     dialect = dialect_of(looked, suffix)
     if dialect is not None:
         return blocks(looked, dialect, size)
@@ -90,6 +96,11 @@ def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
         where=str(looked.path),
         remedy=f"{_READS} Name it by what it is.",
     )
+
+
+def _is_conll(looked: Survey) -> bool:
+    suffix = _suffix(looked.path)
+    return suffix not in {".csv", ".json", *_JSON_LINES} and is_conll(looked, suffix)
 
 
 # JSON lines

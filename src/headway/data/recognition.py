@@ -1,8 +1,11 @@
-"""What is to be learned from a column of labels, as its values show: classes, numbers, or several labels a row."""
+"""What is to be learned from a column of labels, as its values show: classes, numbers, several labels a row, or a tag
+for each word.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +14,24 @@ from headway.core.errors import DataError
 from headway.data.examples import Task
 from headway.data.label_sets import is_list
 from headway.data.table import shorten
+from headway.data.tags import are_tags
 
 FEW_VALUES = 20  # so many different whole numbers may always be classes
 FEW_FRACTIONS = 5  # so many different numbers with decimals
 
 
-def recognise_task(labels: Sequence[str]) -> Task:
-    """Return whether the labels are classes, numbers, or several a row.
+def recognise_task(labels: Sequence[str], inputs: Sequence[Any] = ()) -> Task:
+    """Return whether the labels are classes, numbers, several a row, or tags of the words that the inputs are.
 
-    These are JSON lists of names (in 95 of 100 rows). Numbers are nearly all that is there (95 of 100 different
-    values), and they are many different ones: more than 5 with decimals among them, more than 20 whole ones. Whole ones
-    are still classes when they leave no gap, or come up three times each or more.
+    Tags are lists of BIO tags beside lists of as many words; several labels are lists of names (both JSON, in 95 of 100
+    rows). Numbers are nearly all that is there (95 of 100 different values), and they are many different ones: more
+    than 5 with decimals among them, more than 20 whole ones. Whole ones are still classes when they leave no gap, or
+    come up three times each or more.
     """
     counts = Counter(labels)
+    texts = [one for one in inputs if isinstance(one, str)]
+    if texts and sum(map(are_tags, texts, labels)) >= 0.95 * len(labels):
+        return "tags"
     if counts and sum(count for label, count in counts.items() if is_list(label)) >= 0.95 * len(labels):
         return "labels"
     values = [value for value in map(as_number, counts) if value is not None]

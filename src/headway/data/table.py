@@ -32,6 +32,7 @@ class Table:
     source: str
     notes: tuple[str, ...] = ()
     unit: str = "line"
+    words_on_lines: bool = False  # a row's words stand on lines of their own, from its line on
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -69,16 +70,22 @@ class Table:
             )
         return _as_texts(column[rows])
 
+    def holds_lists(self, name: str) -> bool:
+        """Return whether a column's values are lists."""
+        column = self.columns[name]
+        return not isinstance(column, list) and str(column.dtype).startswith("List")
+
     def labels(self, name: str) -> list[str | None]:
         """Return a column's values as texts, lists of texts or of whole numbers among them as JSON."""
         column = self.columns[name]
-        if isinstance(column, list) or not str(column.dtype).startswith("List"):
+        if isinstance(column, list) or not self.holds_lists(name):
             return self.texts(name)
         return [None if row is None else json.dumps(row, ensure_ascii=False) for row in column.to_list()]
 
-    def where(self, row: int) -> str:
-        """Name a row for a message: ``reviews.csv, line 7``."""
-        return f"{self.source}, {self.unit} {self.lines[row]}"
+    def where(self, row: int, word: int = 0) -> str:
+        """Name a row for a message, or a word of it where these have lines: ``reviews.csv, line 7``."""
+        line = int(self.lines[row]) + (word if self.words_on_lines else 0)
+        return f"{self.source}, {self.unit} {line}"
 
     def require(self, name: str, option: str) -> str:
         """Return ``name`` if it is a column; raises UsageError that names close ones otherwise."""

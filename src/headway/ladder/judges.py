@@ -13,6 +13,7 @@ from headway.data.inputs import shown
 from headway.data.label_sets import names_cell
 from headway.data.recognition import number_words
 from headway.ladder.judge import WORST_ERRORS, Details, Judge, Outputs, asked_metric
+from headway.ladder.tag_judge import TagJudge
 from headway.metrics import correlation
 from headway.metrics.calibration import expected_calibration_error, fit_temperature, tempered
 from headway.metrics.classification import METRICS, confusion, per_class
@@ -27,6 +28,8 @@ def judge_of(examples: Examples) -> Judge:
     """Return the judge of the examples' task."""
     if examples.task == "numbers":
         return NumberJudge()
+    if examples.task == "tags":
+        return TagJudge(examples.names)
     return LabelJudge(examples.names) if examples.task == "labels" else ClassJudge(examples.names)
 
 
@@ -257,6 +260,8 @@ class LabelJudge:
 # What `--metric` may name, whatever the task.
 KNOWN_METRICS: tuple[str, ...] = tuple(
     dict.fromkeys(
-        metric.name for judge in (ClassJudge(()), NumberJudge(), LabelJudge(())) for metric in judge.metrics
+        metric.name
+        for judge in (ClassJudge(()), NumberJudge(), LabelJudge(()), TagJudge(()))
+        for metric in judge.metrics
     )
 )

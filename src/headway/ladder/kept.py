@@ -13,7 +13,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +21,7 @@ import numpy as np
 from headway.bundle.predictors import save_predictor
 from headway.core.files import atomic_folder, disk_errors, exclusive, read_json, sweep, write_json
 from headway.core.progress import Progress
-from headway.core.tensors import load_arrays, save_arrays
+from headway.core.tensors import load_arrays, rows_from_arrays, rows_to_arrays, save_arrays
 from headway.data.examples import Examples
 from headway.ladder.measured import Measured
 from headway.ladder.rungs import TEACHERS, Rung, Scratch
@@ -108,7 +107,7 @@ class Kept:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         saved = done / _PREDICTOR
         figures = read_json(done / _FIGURES)
-        outputs = load_arrays(done / _ARRAYS)["outputs"]
+        outputs = rows_from_arrays(load_arrays(done / _ARRAYS))
         return Finished(saved if saved.is_dir() else None, outputs, figures["seconds"])
 
     def _finish(
@@ -118,7 +117,7 @@ class Kept:
             if keep:
                 (target / _PREDICTOR).mkdir()
                 save_predictor(predictor, target / _PREDICTOR)
-            save_arrays(target / _ARRAYS, {"outputs": outputs})
+            save_arrays(target / _ARRAYS, rows_to_arrays(outputs))
             write_json(target / _FIGURES, {"seconds": seconds})
 
     def measured(self, rung: str) -> Measured | None:
@@ -126,14 +125,15 @@ class Kept:
         folder = self.folder / rung / "measured"
         if not folder.is_dir():
             return None
-        outputs = load_arrays(folder / _ARRAYS)["outputs"]
+        outputs = rows_from_arrays(load_arrays(folder / _ARRAYS))
         return Measured(outputs=outputs, **read_json(folder / _FIGURES))
 
     def keep_measured(self, rung: str, measured: Measured) -> None:
         """Keep a rung's figures."""
-        figures: dict[str, Any] = asdict(measured)
+        figures: dict[str, Any] = {**vars(measured)}
+        outputs = figures.pop("outputs")
         with atomic_folder(self.folder / rung / "measured") as target:
-            save_arrays(target / _ARRAYS, {"outputs": figures.pop("outputs")})
+            save_arrays(target / _ARRAYS, rows_to_arrays(outputs))
             write_json(target / _FIGURES, figures)
 
 

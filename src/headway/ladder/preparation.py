@@ -15,6 +15,7 @@ from headway.core.circumstances import require_same
 from headway.core.errors import UsageError
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
+from headway.core.tensors import rows_to_arrays
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
 from headway.data.examples import TASKS, Task
@@ -244,7 +245,8 @@ def _hash_rows(rows: Rows) -> str:
     for one in rows.examples.inputs:
         digest.update(json.dumps(identity(one)).encode() + b"\n")
     digest.update(json.dumps(rows.examples.names).encode())
-    digest.update(rows.examples.targets.tobytes())
+    for array in rows_to_arrays(rows.examples.targets).values():
+        digest.update(array.tobytes())
     for part in rows.parts:
         digest.update(part.train.tobytes() + b"/" + part.held_out.tobytes())
     return digest.hexdigest()

@@ -28,10 +28,10 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "shares", "mean", "ngrams", "pixels")
+LIGHT = ("majority", "shares", "mean", "lexicon", "ngrams", "pixels")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
-USUAL = ("majority", "shares", "mean", "ngrams", "pixels", "frozen", "scratch", "distilled", "finetuned")
+USUAL = (*LIGHT, "frozen", "scratch", "distilled", "finetuned")
 
 
 @dataclass(frozen=True)
@@ -258,6 +258,7 @@ def text_rungs(
     rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder has the rungs that serve that.
     Raises UsageError on an unknown model, or vectors that are not there.
     """
+    from headway.ladder.tag_rungs import tag_rungs
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
     model = model or DEFAULT_MODEL
@@ -270,6 +271,8 @@ def text_rungs(
             where="--vectors",
             remedy=f"Known vectors: {', '.join(sorted(catalog.VECTORS))}.",
         )
+    if task == "tags":
+        return tag_rungs(device, model, recipe)
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
     blind: dict[Task, Rung] = {"classes": MajorityRung(), "numbers": MeanRung(), "labels": SharesRung()}
     averaging: list[Rung] = [EmbeddingRung(), VectorsRung(unlabelled, vectors), StaticRung(model, device)]

@@ -9,6 +9,8 @@ METRIC_TITLES = {
     "spearman": "Spearman correlation",
     "micro_f1": "micro-F1",
     "all_right": "all labels right",
+    "span_f1": "span F1",
+    "tag_accuracy": "tag accuracy",
     "f1": "F1",
     "matthews": "Matthews correlation",
 }

@@ -188,7 +188,7 @@ class Predictor(Protocol):
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         """Return what it says of each input: float64. Of classes their probabilities [B, C], whose rows sum to 1;
-        of numbers these, [B].
+        of numbers these, [B]; of tags, [B] arrays (dtype object) of each word's probabilities [W, C].
         """
 
     def save(self, folder: Path) -> None:

@@ -4,9 +4,11 @@ It needs no torch, and numpy alone to predict.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+
+_ABSENT = -1e4  # a logit whose share is 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +24,14 @@ class LinearHead:
     def fit(
         cls, features: np.ndarray, targets: np.ndarray, classes: int, inverse_regularisation: float
     ) -> Self:
-        """Fit multinomial logistic regression by L-BFGS on features [B, F]; every class is among ``targets``."""
+        """Fit multinomial logistic regression by L-BFGS on features [B, F]."""
         from sklearn.linear_model import LogisticRegression
 
         mean, deviation = features.mean(axis=0), features.std(axis=0)
         deviation[deviation == 0] = 1
         model = LogisticRegression(C=inverse_regularisation, max_iter=500)
         model.fit(((features - mean) / deviation).astype(np.float64), targets)
-        weights, bias = model.coef_.T, model.intercept_
-        if classes == 2:  # scikit-learn keeps one column: the second class against the first
-            weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
-        return cls(mean, deviation, weights.astype(np.float32), bias.astype(np.float32))
+        return cls(mean, deviation, *of_every_class(model, classes))
 
     @classmethod
     def fit_labels(cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float) -> Self:
@@ -80,7 +79,22 @@ class LinearHead:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return [B, C] for features [B, F]."""
-        logits = self._scores(features)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        normalised: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-        return normalised
+        return softmax(self._scores(features))
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Return each row's shares, which sum to 1: [B, C]."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    normalised: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def of_every_class(model: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights [F, C] and bias [C] of scikit-learn's fitted regression; a class of no row gets no share."""
+    weights, bias = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # one column: the second class against the first
+        weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
+    all_weights = np.zeros((len(weights), classes), np.float32)
+    all_bias = np.full(classes, _ABSENT, np.float32)
+    all_weights[:, model.classes_], all_bias[model.classes_] = weights, bias
+    return all_weights, all_bias
