@@ -62,6 +62,40 @@ def _tiny_vectors(published: Path) -> VectorsEntry:
     )
 
 
+def _tiny_language_model(published: Path, words: list[str]) -> catalog.Entry:
+    """An AWD-LSTM of a few thousand weights that has seen nothing."""
+    import torch
+
+    from headway.data.word_vocabulary import train_words
+    from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel
+    from headway.weights.pretrained import save_language_model
+
+    published.mkdir()
+    tokenizer = train_words(words, 100, lowercase=True, least=1)
+    config = AwdLstmConfig(vocab_size=tokenizer.vocab_size, d_model=12, d_cell=16, num_layers=2)
+    torch.manual_seed(0)
+    save_language_model(AwdLstmLanguageModel(AwdLstm(config)), published)
+    tokenizer.save(published)
+    return catalog.Entry(
+        name="awd-tiny",
+        title="a tiny AWD-LSTM",
+        architecture="awd_lstm",
+        config=config.to_dict(),
+        parameters=3000,
+        licence="CC0",
+        paper="none",
+        preprocessing=catalog.TextPreprocessing(vocabulary="tokenizer.json", lowercase=True, max_tokens=None),
+        weights="model.safetensors",
+        files=tuple(
+            PublishedFile(path.name, sha256_file(path), path.stat().st_size)
+            for path in sorted(published.iterdir())
+        ),
+        sources=(LocalFolder(published),),
+        overlap=(),
+        origin="fresh weights of this test",
+    )
+
+
 @pytest.fixture
 def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a BERT of a few thousand weights in the place of MiniLM, in a local folder; nothing is cached yet."""
@@ -98,7 +132,9 @@ def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         files=files,
         sources=(LocalFolder(published),),
     )
-    monkeypatch.setattr(catalog, "CATALOG", {"minilm": entry})
+    monkeypatch.setattr(
+        catalog, "CATALOG", {"minilm": entry, "awd-tiny": _tiny_language_model(published / "awd-tiny", words)}
+    )
     monkeypatch.setattr(catalog, "VECTORS", {"glove-6b-50d": _tiny_vectors(published)})
     monkeypatch.setattr(catalog, "PICTURES", {})
     monkeypatch.setenv("HEADWAY_CACHE", str(tmp_path_factory.mktemp("cache")))

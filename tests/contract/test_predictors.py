@@ -17,14 +17,24 @@ from headway.models.base import Predictor
 HARD_TEXTS = ["rain", "", "   ", "🌧️ and ☀️", "한국어", "a\u0000b", "x" * 100_000, "word " * 5_000]
 
 
-PARAMS = ["majority", "ngrams", "embeddings", "vectors", "static", "frozen", "distilled", "finetuned"]
+PARAMS = [
+    "majority",
+    "ngrams",
+    "embeddings",
+    "vectors",
+    "static",
+    "ulmfit",
+    "frozen",
+    "distilled",
+    "finetuned",
+]
 
 
 @pytest.fixture(params=PARAMS)
 def predictor(request: pytest.FixtureRequest, tiny_zoo: Path, topics_csv: Path) -> Predictor:
     from headway.weights import cache, catalog
 
-    for name in ("minilm", "glove-6b-50d"):
+    for name in ("minilm", "awd-tiny", "glove-6b-50d"):
         cache.fetch(catalog.find_published(name))
     table = read_table(topics_csv)
     examples = check_examples(table, choose_columns(table)).examples

@@ -23,8 +23,8 @@ def test_the_options_of_fit_and_predict() -> None:
     }
     assert options["fit"] == sorted(
         "--text --label --task --test --model --metric --rungs --budget --tolerance --seed --out --fetch --refit "
-        "--device --max-rows --drop-limit --drop-rare --student --unlabelled --vectors --set --resume --allow-inexact "
-        "--quiet -q --json".split()
+        "--device --max-rows --drop-limit --drop-rare --student --unlabelled --vectors --language-model --set --resume "
+        "--allow-inexact --quiet -q --json".split()
     )
     assert options["predict"] == sorted("--rung --text --all --keep".split())
     assert options["show"] == ["--json"]

@@ -3,9 +3,9 @@
     python tests/robustness/kill_matrix.py            # 50 kills; about 10 minutes on 2 cores
     python tests/robustness/kill_matrix.py --kills 5
 
-A ladder of three rungs on a tiny encoder whose layers thaw one after the other (so that frozen ones' outputs are kept),
-which saves twenty times a second, so that kills fall inside saves too. After
-the kills each run's models, predictions and tokenizers must be byte for byte those of a run that was left alone.
+A ladder of four rungs on a tiny encoder and a tiny language model, whose layers thaw one after the other (so that
+frozen ones' outputs are kept), which saves twenty times a second, so that kills fall inside saves too. After the kills
+each run's models, predictions and tokenizers must be byte for byte those of a run that was left alone.
 Prints where the kills fell; the exit status is 1 if any byte differs.
 """
 
@@ -21,19 +21,20 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-RUNGS = "ngrams,distilled,finetuned"
+RUNGS = "ngrams,ulmfit,distilled,finetuned"
 TIMED = {"run.json", "report.html", "plan.json"}  # hold seconds and dates
 CHILD = """
 import sys
 from headway.training import checkpoints
 checkpoints.EVERY_SECONDS, checkpoints.SAVING_SHARE = 0.05, 1e9
 import headway
-data, model, rungs, out, resume = sys.argv[1:]
+data, model, language_model, rungs, out, resume = sys.argv[1:]
 print("started", flush=True)
 if resume == "resume":
     headway.fit(resume=out)
 else:
-    headway.fit(data, model=model, rungs=rungs, out=out, recipe={"thaw": 1})
+    options = {"model": model, "language_model": language_model, "recipe": {"thaw": 1}}
+    headway.fit(data, rungs=rungs, out=out, **options)
 """
 
 
@@ -76,13 +77,30 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
-def start(data: Path, model: Path, rungs: str, out: Path) -> subprocess.Popen[str]:
+def make_language_model(folder: Path) -> Path:
+    """Write an AWD-LSTM of a few thousand weights, which knows half of the words, in fastai's layout."""
+    import torch
+
+    from headway.data.word_vocabulary import train_words
+    from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel
+    from headway.weights.pretrained import save_language_model
+
+    folder.mkdir()
+    tokenizer = train_words(["rain sun cloud bread soup"], 50, lowercase=True, least=1)
+    torch.manual_seed(0)
+    config = AwdLstmConfig(vocab_size=tokenizer.vocab_size, d_model=12, d_cell=16, num_layers=2)
+    save_language_model(AwdLstmLanguageModel(AwdLstm(config)), folder)
+    tokenizer.save(folder)
+    return folder
+
+
+def start(data: Path, models: tuple[Path, Path], rungs: str, out: Path) -> subprocess.Popen[str]:
     """Start a run, or go on with it where there is a plan."""
     resume = "resume" if (out / "plan.json").is_file() else "new"
     if resume == "new" and out.is_dir():  # killed before its plan stood: nothing was done yet
         subprocess.run(["rm", "-r", str(out)], check=True)
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(data), str(model), rungs, str(out), resume],
+        [sys.executable, "-c", CHILD, str(data), *map(str, models), rungs, str(out), resume],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -116,9 +134,10 @@ def contents(out: Path) -> dict[str, bytes]:
 
 def matrix(folder: Path, kills: int, seed: int = 0, rungs: str = RUNGS) -> tuple[Counter[str], list[str]]:
     """Kill ``kills`` times; return where the kills fell and which files differ from the run that was left alone."""
-    data, model = make_data(folder), make_model(folder / "model")
+    data = make_data(folder)
+    models = make_model(folder / "model"), make_language_model(folder / "language-model")
     began = time.monotonic()
-    alone = start(data, model, rungs, folder / "alone")
+    alone = start(data, models, rungs, folder / "alone")
     assert alone.stdout is not None
     alone.stdout.readline()
     setup = time.monotonic() - began
@@ -132,7 +151,7 @@ def matrix(folder: Path, kills: int, seed: int = 0, rungs: str = RUNGS) -> tuple
     while done < kills:
         out = folder / f"run-{number}"
         while not finished(out):
-            child = start(data, model, rungs, out)
+            child = start(data, models, rungs, out)
             moment = setup + draw.uniform(0.05, 0.7) * (whole - setup) if done < kills else None
             try:
                 _, error = child.communicate(timeout=moment)

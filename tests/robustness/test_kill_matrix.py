@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from kill_matrix import matrix
 
 
-def test_killed_and_resumed_it_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    fell, wrong = matrix(tmp_path, kills=2, rungs="finetuned")
+@pytest.mark.parametrize("rung", ["finetuned", "ulmfit"])
+def test_killed_and_resumed_it_ends_in_the_same_bytes(rung: str, tmp_path: Path) -> None:
+    fell, wrong = matrix(tmp_path, kills=2, rungs=rung)
     assert sum(fell.values()) == 2
     assert wrong == []

@@ -173,13 +173,13 @@ def missing_weights(
         if cache.is_cached(entry):
             continue
         command = f"headway zoo fetch {name}"
-        if not (fetch(entry) if callable(fetch) else fetch):
+        if not entry.comes_along and not (fetch(entry) if callable(fetch) else fetch):
             missing[name] = f"its weights are not cached ({entry.summary}); fetch them with: {command}"
             progress.say(f"  {entry.title} is not cached ({entry.summary}); its rungs are skipped.")
             progress.say(f"  Fetch it with: {command}")
             continue
         try:
-            cache.fetch(entry, progress)
+            cache.fetch(entry, progress, offline=entry.comes_along)
         except FetchError as error:
             missing[name] = f"its weights could not be fetched; try: {command}"
             progress.say(f"  {error}")

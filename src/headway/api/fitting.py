@@ -35,6 +35,7 @@ def fit(
     student: str | Path | int | None = None,
     unlabelled: str | Path | None = None,
     vectors: str | Path | None = None,
+    language_model: str | Path | Sequence[str | Path] | None = None,
     recipe: Mapping[str, Any] | None = None,
     metric: str | None = None,
     rungs: str | Sequence[str] | None = None,
@@ -64,9 +65,13 @@ def fit(
             minilm for texts and mobilenet-v2 for pictures when left out.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
             model as ``model`` names one.
-        unlabelled: a table or a .txt file with texts that it is taught on as well, and word vectors are trained on.
+        unlabelled: a table or a .txt file with texts that it is taught on as well, word vectors are trained on, and
+            the rung ulmfit tunes its language model on.
         vectors: word vectors for the rung of that name in their place: a file (word2vec, GloVe, fastText with its
             subwords, safetensors), a folder that `headway vectors train` made, or a name of the zoo.
+        language_model: what the rung ulmfit tunes: an AWD-LSTM of the zoo, or in a folder (fastai's published wt103, or
+            what `pretrain` made); of several, such as a forward and a backward one, the ensemble. awd-tiny when left
+            out.
         recipe: settings of fine-tuning that are not to be chosen by the rows, by the names of
             `headway.training.settings.TrainingSettings`: {"epochs": 5, "layer_decay": 0.9}; for pictures those of
             `headway.training.picture_settings.PictureSettings` too: {"side": 160, "augmentation": "strong"}.
@@ -97,9 +102,7 @@ def fit(
     from headway.ladder.preparation import Options
 
     started = time.monotonic()
-    plain: dict[str, Any] = {
-        name: str(value) if isinstance(value, Path) else value for name, value in options.items()
-    }
+    plain: dict[str, Any] = {name: _plain(value) for name, value in options.items()}
     wanted = Options(**{name: plain[name] for name in Options.__dataclass_fields__})
     wanted.check()
     stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
@@ -266,6 +269,13 @@ def _fit_together(
     return Run.open(folder)
 
 
+def _plain(value: Any) -> Any:
+    """Return paths as words, also those in a list."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(one) for one in value)
+    return str(value) if isinstance(value, Path) else value
+
+
 _NO_PART_OF_A_RUN = {"data", "progress", "fetch", "out", "resume", "allow_inexact"}
 
 
@@ -281,6 +291,8 @@ def _command(data: Any, options: dict[str, Any]) -> str:
             words += [word for key, setting in value.items() for word in ("--set", f"{key}={setting}")]
         elif name == "text" and not isinstance(value, str):
             words += [word for column in value for word in ("--text", str(column))]
+        elif name == "language_model" and not isinstance(value, str | Path):
+            words += [word for model in value for word in ("--language-model", str(model))]
         elif isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         else:

@@ -28,6 +28,7 @@ KINDS = {
     "static": "headway.tasks.static:StaticClassifier",
     "frozen": "headway.tasks.frozen:FrozenClassifier",
     "finetuned": "headway.tasks.finetuned:FineTunedClassifier",
+    "ensemble": "headway.tasks.ensemble:Ensemble",
     "pixels": "headway.tasks.pixels:PixelClassifier",
     "frozen_pictures": "headway.tasks.picture_frozen:FrozenPictureClassifier",
     "trained_pictures": "headway.tasks.picture_finetuned:TrainedPictureClassifier",

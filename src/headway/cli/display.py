@@ -145,6 +145,8 @@ def print_ladder(record: "RunRecord") -> None:
     for rung in record.rungs:
         if rung.scores is None:
             print(f"  {rung.title}: {rung.status}; {rung.reason}")
+        elif weights := (rung.settings or {}).get("weights"):
+            print(f"  {rung.title}: {weights}")
 
 
 def _cells(rung: "RungRecord", metric: str, other: str, *, ships: bool) -> list[str]:

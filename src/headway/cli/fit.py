@@ -49,11 +49,20 @@ def fit(
     ] = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Texts without labels, for the rungs distilled and vectors."),
+        typer.Option(
+            metavar="FILE", help="Texts without labels, for the rungs distilled, vectors and ulmfit."
+        ),
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE|DIR", help="Word vectors for the rung vectors. [glove-6b-50d]"),
+    ] = None,
+    language_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="What the rung ulmfit tunes; twice for the ensemble of a forward and a backward one. [awd-tiny]",
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
@@ -68,9 +77,9 @@ def fit(
     rungs: Annotated[
         str | None,
         typer.Option(
-            help="majority,ngrams,embeddings,vectors,static,frozen,distilled,finetuned or all, whatever they cost; "
-            "of pictures majority,pixels,frozen,scratch,finetuned. "
-            "[without embeddings, vectors and static, as far as they fit]"
+            help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,distilled,finetuned or all, "
+            "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned. "
+            "[without embeddings, vectors, static and ulmfit, as far as they fit]"
         ),
     ] = None,
     budget: Annotated[
@@ -123,6 +132,7 @@ def fit(
             student=int(student) if student is not None and student.isdigit() else student,
             unlabelled=unlabelled,
             vectors=vectors,
+            language_model=language_model or None,
             recipe=_settings(recipe),
             metric=metric,
             rungs=rungs,

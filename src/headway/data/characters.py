@@ -34,6 +34,11 @@ class CharacterTokenizer:
         return None
 
     @property
+    def backward(self) -> bool:
+        """False: it reads in the order of the text; ELMo does both by itself."""
+        return False
+
+    @property
     def reads(self) -> str:
         """How texts are cut: ELMo came with words that were cut before."""
         return f"words and marks (apostrophes stay in words), {self.width - 2} bytes of each"

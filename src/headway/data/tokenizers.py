@@ -89,8 +89,9 @@ class Tokenizer:
     @property
     def lowercase(self) -> bool:
         """Whether capital letters are made small."""
-        normalizer: dict[str, Any] | None = json.loads(self._tokenizer.to_str())["normalizer"]
-        return bool(normalizer and normalizer.get("lowercase"))
+        normalizer: dict[str, Any] = json.loads(self._tokenizer.to_str())["normalizer"] or {}
+        steps = normalizer.get("normalizers", [normalizer])
+        return any(step.get("type") == "Lowercase" or step.get("lowercase") for step in steps)
 
     @property
     def end(self) -> int | None:

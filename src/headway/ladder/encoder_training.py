@@ -119,7 +119,7 @@ class FineTuning:
         at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(available_memory(self.device))
         need.require(at_once, available_memory(self.device))
         settings = replace(
-            settings_for(len(texts)), epochs=2, batch_size=asked.batch_size, tokens_at_once=at_once
+            self.usual(len(texts)), epochs=2, thaw=0, batch_size=asked.batch_size, tokens_at_once=at_once
         )
         places = np.arange(len(texts))
         targets = places % work.classes if work.classes else np.cos(places)  # any will do
@@ -153,6 +153,12 @@ class FineTuning:
         """Load the published encoder, to read such inputs."""
         return replace(TextEncoder.open(self.model, self.device), pairs=are_pairs(inputs))
 
+    def begin(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None
+    ) -> tuple[TextEncoder, dict[str, Any]]:
+        """Return the encoder that training on the examples begins with, and what is to be told of it."""
+        return self.open(examples.inputs), {}
+
     def try_rates(self, examples: Examples, seed: int, progress: Progress, steps: int = 100) -> RangeTest:
         """Run the range test over so many batches of the examples, drawn again where they are fewer."""
         settings = self.settings(len(examples))
@@ -172,9 +178,13 @@ class FineTuning:
         with encoder.arithmetic.training():
             return range_test(model, groups, loss, batches, settings, seed, progress)
 
+    def usual(self, rows: int) -> TrainingSettings:
+        """Return the recipe for a number of training rows where the user gives none."""
+        return settings_for(rows)
+
     def settings(self, rows: int, scratch: Scratch | None = None) -> TrainingSettings:
         """Return the recipe for a number of training rows, with what the plan has decided on memory."""
-        settings = replace(settings_for(rows), **self.recipe)
+        settings = replace(self.usual(rows), **self.recipe)
         planned = None if scratch is None else scratch.tokens_at_once
         return replace(settings, tokens_at_once=planned or settings.tokens_at_once or MOST_AT_ONCE)
 
@@ -187,7 +197,7 @@ class FineTuning:
         progress: Progress,
         scratch: Scratch | None,
     ) -> FineTunedClassifier:
-        encoder = self.open(examples.inputs)
+        encoder, facts = self.begin(examples, seed, progress, scratch)
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         scale = Scale.of(examples, model.head)
@@ -206,7 +216,7 @@ class FineTuning:
             None if scratch is None else scratch.training / "frozen",
         )
         scale.fold(model.head)
-        chosen = settings.to_dict() | encoder.settings | {"seed": seed}
+        chosen = settings.to_dict() | encoder.settings | {"seed": seed} | facts
         return FineTunedClassifier(examples.names, encoder, model, chosen, several=examples.task == "labels")
 
 
@@ -273,7 +283,11 @@ def fine_tune(
         sharded(model, processes, wanted=bool(settings.shard)) as (learner, working),
     ):
         groups, companions = compose(learner, settings, score)
-        for thaw in (companion for companion in companions if isinstance(companion, Thaw)):
+        kept_words = _kept_words(encoder)
+        keeps = (
+            kept_words is None or max(lengths, default=0) <= kept_words
+        )  # else memory would follow the text
+        for thaw in (companion for companion in companions if keeps and isinstance(companion, Thaw)):
             outputs = FrozenOutputs(encoder, ids, thaw.lowest, settings.epochs, Path(kept_in), progress)
         train(
             learner,
@@ -315,12 +329,20 @@ def training_need(
 ) -> Need:
     """Measure what a token of the longest inputs keeps for the backward pass; the rest goes by the weights."""
     longest = sorted(encoder.tokenize(sorted(inputs, key=characters)[-8:]), key=len, reverse=True)
+    if (kept_words := _kept_words(encoder)) is not None:
+        longest = [ids[-kept_words:] for ids in longest]
     within = np.cumsum([len(ids) for ids in longest]) <= MEASURED_TOKENS
     measured = longest[: max(1, int(within.sum()))]
     batch = classification.batch(encoder, measured, np.zeros(len(measured), np.int64))
     with encoder.arithmetic.forward():
         kept = kept_bytes(model.train(), lambda: classification.loss(model, batch))
     return Need.of(model, kept, batch[0].lengths.total, len(longest[0]), batch_size, shares)
+
+
+def _kept_words(encoder: TextEncoder) -> int | None:
+    """Return of how many of a text's words a step keeps something; None: of all, since the backbone bounds a text."""
+    kept: int | None = getattr(encoder.backbone, "kept_words", None)
+    return kept
 
 
 def _sample(texts: Sequence[Any]) -> list[Any]:

@@ -56,6 +56,7 @@ class Options:
     drop_rare: bool
     task: Task | None = None
     vectors: str | None = None
+    language_model: str | tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Raise UsageError on what is wrong whatever the data are."""
@@ -85,6 +86,11 @@ class Options:
         for name in ("model", "student", "unlabelled", "vectors"):
             if isinstance(values[name], str) and Path(values[name]).exists():
                 values[name] = str(Path(values[name]).absolute())
+        if self.language_model is not None:
+            values["language_model"] = [
+                model if model in catalog.CATALOG else str(Path(model).absolute())
+                for model in self._language_models()
+            ]
         return values
 
     @classmethod
@@ -113,6 +119,7 @@ class Options:
             if isinstance(path, str | Path) and Path(path).is_file()
         }
         folders = {"the model": self.model, "the student": self.student, "the vectors": self.vectors}
+        folders |= {f"the language model {name}": name for name in self._language_models()}
         for what, name in folders.items():
             if isinstance(name, str) and name not in catalog.published() and Path(name).is_dir():
                 found[what] = _hash_folder(Path(name))
@@ -158,11 +165,18 @@ class Options:
         chosen = [rung for rung in ladder if rung.name in (asked or USUAL)]
         return Prepared(rows, facts, chosen, plan)
 
+    def _language_models(self) -> tuple[str, ...]:
+        """The general language models that were named."""
+        given = self.language_model
+        return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
     def _ladder(self, unlabelled: Sequence[str], task: Task, *, pairs: bool) -> list[Rung]:
         if holds_pictures(self.data, self.text):
-            for name in ("student", "unlabelled", "vectors"):
+            for name in ("student", "unlabelled", "vectors", "language_model"):
                 if getattr(self, name) is not None:
-                    raise UsageError("is for texts, and these are pictures", where=f"--{name}")
+                    raise UsageError(
+                        "is for texts, and these are pictures", where=f"--{name.replace('_', '-')}"
+                    )
             if self.task not in (None, "classes"):
                 raise UsageError(f"pictures have classes, not {self.task}", where="--task")
             return picture_rungs(self.device, self.model, recipe=self.recipe)
@@ -174,6 +188,7 @@ class Options:
             student=self.student,
             unlabelled=unlabelled,
             vectors=self.vectors,
+            language_models=self._language_models(),
             recipe=self.recipe,
         )
 

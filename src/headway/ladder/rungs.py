@@ -248,23 +248,28 @@ def text_rungs(
     student: str | int | None = None,
     unlabelled: Sequence[str] = (),
     vectors: str | None = None,
+    language_models: Sequence[str] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> list[Rung]:
     """Return the ladder for texts, cheapest first; its encoder is one of the zoo, or a folder's.
 
     ``student`` is how many layers the distilled rung's student has (half of the teacher's when left out), or a model
     as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``vectors`` are word vectors to average,
-    of the zoo, or in a file or folder; ``recipe`` holds what of the training's settings is not to be chosen by the
+    of the zoo, or in a file or folder; ``language_models`` are those that ULMFiT tunes, of the zoo, or in folders;
+    ``recipe`` holds what of the training's settings is not to be chosen by the
     rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder has the rungs that serve that.
     Raises UsageError on an unknown model, or vectors that are not there.
     """
     from headway.ladder.tag_rungs import tag_rungs
+    from headway.ladder.ulmfit import LANGUAGE_MODELS, UlmfitRung
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
 
     model = model or DEFAULT_MODEL
     _require_model(model, "--model")
     if isinstance(student, str):
         _require_model(student, "--student")
+    for language_model in language_models or ():
+        _require_model(language_model, "--language-model")
     if vectors is not None and vectors not in catalog.VECTORS and not Path(vectors).exists():
         raise UsageError(
             f"{vectors!r} is neither word vectors of the zoo nor a file or folder",
@@ -275,11 +280,14 @@ def text_rungs(
         return tag_rungs(device, model, recipe)
     finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
     blind: dict[Task, Rung] = {"classes": MajorityRung(), "numbers": MeanRung(), "labels": SharesRung()}
+    tuned = language_models or [model for model in LANGUAGE_MODELS if model in catalog.CATALOG]
+    ulmfit = [UlmfitRung(tuned, unlabelled, device, recipe)] if tuned and not pairs else []
     averaging: list[Rung] = [EmbeddingRung(), VectorsRung(unlabelled, vectors), StaticRung(model, device)]
     return [
         blind[task],
         NgramRung(),
         *(averaging if task == "classes" and not pairs else []),
+        *ulmfit,
         EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
         *([DistilledRung(finetuned, student, unlabelled)] if task != "labels" else []),
         finetuned,

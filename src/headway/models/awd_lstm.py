@@ -91,6 +91,11 @@ class AwdLstm(nn.Module):
         return self.config.d_model
 
     @property
+    def kept_words(self) -> int:
+        """How many of a text's words a training step keeps something of, at the most."""
+        return self.window * self.gradient_windows
+
+    @property
     def word_table(self) -> None:
         """None: dropout takes whole words out of the table."""
         return None

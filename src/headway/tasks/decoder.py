@@ -25,7 +25,7 @@ from headway.models.generate import (
     stream,
 )
 from headway.models.ngram_decoder import NgramDecoder
-from headway.models.registry import ENCODER_DECODERS
+from headway.models.registry import ENCODER_DECODERS, LANGUAGE_MODELS
 from headway.tasks.ngram_text import NgramText
 from headway.tasks.tokenizer_files import AnyTokenizer, published_tokenizer, tokenizer_in
 from headway.weights import catalog
@@ -93,8 +93,12 @@ class TextDecoder:
             tokenizer = tokenizer_in(folder)
         elif str(source) in catalog.CATALOG:
             entry = catalog.find(str(source))
-            tokenizer = published_tokenizer(entry, fetch(entry, offline=True))
-            model = cast("LanguageModel", load_backbone(entry.name, offline=True))
+            folder = fetch(entry, offline=True)
+            tokenizer = published_tokenizer(entry, folder)
+            if entry.architecture in LANGUAGE_MODELS:  # with what stands around the backbone to write
+                model, _ = load_language_model(folder)
+            else:
+                model = cast("LanguageModel", load_backbone(entry.name, offline=True))
         else:
             raise UsageError(
                 "is neither a folder nor a model of the zoo",

@@ -77,7 +77,7 @@ class TextEncoder:
         tokenizer = published_reader(entry, fetch(entry, offline=True))
         backbone = load_backbone(name, offline=True)
         cast("nn.Module", backbone).to(device)
-        return cls(backbone, tokenizer, entry.preprocessing.max_tokens, device)
+        return cls(backbone, tokenizer, entry.preprocessing.max_tokens or UNBOUNDED, device)
 
     @classmethod
     def around(cls, backbone: "Backbone", folder: Path, max_tokens: int) -> Self:

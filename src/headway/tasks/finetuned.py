@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
+from headway.core.errors import RunError
 from headway.core.files import read_json, write_json
 from headway.models.heads import Classifier
 from headway.tasks import classification
@@ -68,6 +69,7 @@ class FineTunedClassifier:
         self.encoder.tokenizer.save(folder, max_tokens=self.encoder.max_tokens)
         stored = {"max_tokens": self.encoder.max_tokens, "settings": self.settings}
         kept = {"pairs": self.encoder.pairs, "numbers": not self.labels, "several": self.several}
+        kept["backward"] = self.encoder.tokenizer.backward
         write_json(folder / _FILE, stored | {name: True for name, value in kept.items() if value})
 
     @classmethod
@@ -77,6 +79,12 @@ class FineTunedClassifier:
         model, labels = load_classifier(folder)
         encoder = TextEncoder.around(cast("Backbone", model.backbone), folder, stored["max_tokens"])
         encoder = replace(encoder, pairs=stored.get("pairs", False))
+        if encoder.tokenizer.backward != stored.get("backward", False):
+            raise RunError(
+                "reads texts in another direction than it was trained to",
+                where=str(folder / "tokenizer_config.json"),
+                remedy="Put back the file that was saved with the model.",
+            )
         model.to(encoder.device)
         labels = () if stored.get("numbers") else labels
         return cls(labels, encoder, model, stored["settings"], several=stored.get("several", False))

@@ -21,18 +21,20 @@ from headway.weights.pretrained import FASTAI_WORDS, weights_file
 AnyTokenizer: TypeAlias = Tokenizer | SentencePieceTokenizer
 
 
-def published_tokenizer(entry: Entry, folder: Path) -> Tokenizer:
+def published_tokenizer(entry: Entry, folder: Path) -> AnyTokenizer:
     """Build a catalog entry's tokenizer from its files. Raises DataError."""
     preprocessing = entry.preprocessing
     if preprocessing.vocabulary is None:
         raise DataError("reads characters and has no vocabulary", where=entry.name)
+    if preprocessing.vocabulary == FILE:
+        return tokenizer_in(folder)
     vocabulary = folder / preprocessing.vocabulary
     if preprocessing.merges is not None:
         return gpt2_tokenizer(vocabulary, folder / preprocessing.merges)
     return Tokenizer.from_wordpiece_vocabulary(vocabulary, lowercase=preprocessing.lowercase)
 
 
-def published_reader(entry: Entry, folder: Path) -> Tokenizer | CharacterTokenizer:
+def published_reader(entry: Entry, folder: Path) -> AnyTokenizer | CharacterTokenizer:
     """Build what turns texts into a catalog entry's ids. Raises DataError."""
     if entry.preprocessing.vocabulary is None:
         return CharacterTokenizer()

@@ -13,9 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from headway.blocks.recurrent import LstmState
 from headway.core.errors import UsageError
 from headway.core.seeding import derive
 from headway.data.backward import BackwardTokenizer
@@ -25,20 +23,18 @@ from headway.data.tokenizers import Tokenizer
 from headway.data.unigram import train_unigram
 from headway.data.word_vocabulary import train_words
 from headway.metrics.perplexity import Perplexity, of_text
-from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel, State
+from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel
 from headway.tasks import running_text
 from headway.tasks.decoder import TextDecoder
 from headway.tasks.encoder import UNBOUNDED
-from headway.tasks.running_text import Penalties, Window
 from headway.tasks.scoring import perplexity
 from headway.tasks.tokenizer_files import AnyTokenizer
-from headway.training.companions import Companion
 from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order
+from headway.training.running_text import WINDOW, OnRunningText
 from headway.training.settings import TrainingSettings
 from headway.weights.pretrained import save_language_model
 
-WINDOW = 70  # words, on average (Merity et al. 2018)
 ROWS = 32
 
 
@@ -52,8 +48,8 @@ class Size(NamedTuple):
     learning_rate: float
 
 
-@dataclass(eq=False)
-class AwdLstmOnText:
+@dataclass(eq=False, kw_only=True)
+class AwdLstmOnText(OnRunningText):
     """An AWD-LSTM in the making. Implements `training.pretraining.Pretraining`."""
 
     drops_capitals: ClassVar[bool] = True
@@ -66,17 +62,9 @@ class AwdLstmOnText:
         }
     )
 
-    model: AwdLstmLanguageModel
     settings: TrainingSettings
     tokenizer: AnyTokenizer
-    ids: np.ndarray  # of all documents, each after an end token
     held_out: Sequence[str]
-    seed: int
-    device: torch.device
-    state: State | None = None  # where the rows are
-
-    def __post_init__(self) -> None:
-        self.companions: Sequence[Companion] = (CarriedState(self),)
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -106,13 +94,15 @@ class AwdLstmOnText:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(order.seed, "weights"))
             model = AwdLstmLanguageModel(AwdLstm(config)).to(device)
+        ids = running_text.lay_out(documents, tokenizer.end)
         return cls(
             model=model,
             settings=TrainingSettings(
                 epochs=order.epochs, learning_rate=size.learning_rate, batch_size=ROWS, weight_decay=0.01
             ),
             tokenizer=tokenizer,
-            ids=running_text.lay_out(documents, tokenizer.end),
+            ids=ids,
+            rows=min(ROWS, max(1, (len(ids) - 1) // WINDOW)),
             held_out=["\n".join(lines) for lines in held_out.documents],
             seed=order.seed,
             device=device,
@@ -136,16 +126,6 @@ class AwdLstmOnText:
     def groups(self) -> list[dict[str, Any]]:
         """Return AdamW's usual groups."""
         return parameter_groups(self.model.parameters(), (), self.settings)
-
-    def epoch_batches(self, epoch: int) -> Sequence[Window]:
-        """Return the windows in the order of the text, cut at the epoch's places."""
-        rows = min(ROWS, max(1, (len(self.ids) - 1) // WINDOW))
-        return running_text.windows(self.ids, rows, WINDOW, self.seed, epoch, self.device)
-
-    def loss(self, batch: Window) -> Tensor:
-        """Return a window's loss, and carry the state on to the next."""
-        value, self.state = running_text.loss(self.model, batch, self.state, WINDOW, Penalties())
-        return value
 
     def measure(self) -> dict[str, float]:
         """Return how well the held-out text is predicted; an unknown word counts as one word like the others."""
@@ -189,24 +169,3 @@ def _vocabulary(lines: Sequence[str], size: int, order: Order) -> AnyTokenizer:
         return train_unigram(lines, size, sentinels=0)
     tokenizer = train_words(lines, size, lowercase=not order.cased)
     return BackwardTokenizer.of(tokenizer) if order.backward else tokenizer
-
-
-class CarriedState(Companion):
-    """The state that is carried from window to window, as part of each checkpoint."""
-
-    def __init__(self, work: AwdLstmOnText) -> None:
-        self._work = work
-
-    def state(self) -> dict[str, Tensor]:
-        """Return each layer's."""
-        layers = enumerate(self._work.state or ())
-        return {
-            f"{i}.{name}": tensor for i, layer in layers for name, tensor in (("h", layer.h), ("c", layer.c))
-        }
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        device = self._work.device
-        self._work.state = tuple(
-            LstmState(state[f"{i}.h"].to(device), state[f"{i}.c"].to(device)) for i in range(len(state) // 2)
-        )

@@ -84,28 +84,17 @@ class Size(NamedTuple):
     learning_rate: float
 
 
-class Pretraining(Protocol):
-    """One model in the making: a network, its batches and its loss, and what it is worth on held-out text."""
+class Learning(Protocol):
+    """A network, its batches and its loss."""
 
-    drops_capitals: ClassVar[
-        bool
-    ]  # whether a vocabulary made from the corpus does, unless asked to keep them
-    both_directions: ClassVar[bool]  # whether it can read texts from their end instead
-    sizes: ClassVar[
-        Mapping[str, Any]
-    ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
-    model: nn.Module
     settings: TrainingSettings
 
-    @classmethod
-    def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
-        """Hold a part out, make or read the vocabulary, and build a network with fresh weights: by the order's seed."""
-
-    def describe(self) -> str:
-        """Say in a line what is trained on what."""
+    @property
+    def model(self) -> nn.Module:
+        """What is trained in place."""
 
     def groups(self) -> list[dict[str, Any]]:
-        """Return the optimizer's parameter groups, made when the weights are fresh."""
+        """Return the optimizer's parameter groups, made when the weights are as the training finds them."""
 
     def epoch_batches(self, epoch: int) -> Sequence[Any]:
         """Return the batches of an epoch, the same number in each."""
@@ -116,6 +105,25 @@ class Pretraining(Protocol):
     @property
     def companions(self) -> Sequence[Companion]:
         """What goes along with the training: where the paper averages states, or one is carried from step to step."""
+
+
+class Pretraining(Learning, Protocol):
+    """One model in the making: what it learns from and how, and what it is worth on held-out text."""
+
+    drops_capitals: ClassVar[
+        bool
+    ]  # whether a vocabulary made from the corpus does, unless asked to keep them
+    both_directions: ClassVar[bool]  # whether it can read texts from their end instead
+    sizes: ClassVar[
+        Mapping[str, Any]
+    ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
+
+    @classmethod
+    def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
+        """Hold a part out, make or read the vocabulary, and build a network with fresh weights: by the order's seed."""
+
+    def describe(self) -> str:
+        """Say in a line what is trained on what."""
 
     def measure(self) -> dict[str, float]:
         """Return the trained network's figures on the held-out text, with those of a model without context."""
@@ -206,16 +214,7 @@ def pretrain(
     if unfinished is not None:
         identity = {"corpus": corpus.sha256, "described": work.describe(), "seed": order.seed}
         checkpoints = Checkpoints(unfinished, work.settings.to_dict() | identity)
-    loss = _train(
-        work,
-        work.epoch_batches,
-        work.settings,
-        order.seed,
-        arithmetic,
-        progress,
-        work.companions,
-        checkpoints,
-    )
+    loss = learn(work, order.seed, arithmetic, progress, checkpoints, name="pretraining")
     progress.end()
     figures = work.measure()
     work.save(folder)
@@ -247,25 +246,48 @@ def arithmetic_on(device: torch.device) -> Arithmetic:
     return decide(device, cache_folder() / ARITHMETIC_FILE)
 
 
-def seconds_per_step(work: Pretraining, seed: int, arithmetic: Arithmetic) -> float:
+def seconds_per_step(work: Learning, seed: int, arithmetic: Arithmetic) -> float:
     """Time a few steps, the first left out, and put the weights back as they were."""
     before = copy.deepcopy(work.model.state_dict())
     times = [time.perf_counter()]
     batches = work.epoch_batches(0)[:_TIMED_STEPS]
     settings = replace(work.settings, epochs=1)
-    _train(work, lambda epoch: batches, settings, seed, arithmetic, Stopwatch(times))
+    _train(work, lambda epoch: batches, settings, seed, arithmetic, Stopwatch(times), "timing")
     work.model.load_state_dict(before)
     steps = np.diff(times)
     return float(np.median(steps[1:] if len(steps) > 1 else steps))
 
 
+def learn(
+    work: Learning,
+    seed: int,
+    arithmetic: Arithmetic,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
+    name: str,
+) -> float:
+    """Train in place, from the newest checkpoint on; return the mean loss of the last epoch."""
+    return _train(
+        work,
+        work.epoch_batches,
+        work.settings,
+        seed,
+        arithmetic,
+        progress,
+        name,
+        work.companions,
+        checkpoints,
+    )
+
+
 def _train(
-    work: Pretraining,
+    work: Learning,
     epoch_batches: Callable[[int], Sequence[Any]],
     settings: TrainingSettings,
     seed: int,
     arithmetic: Arithmetic,
     progress: Progress,
+    name: str,
     companions: Sequence[Companion] = (),
     checkpoints: Checkpoints | None = None,
 ) -> float:
@@ -282,7 +304,7 @@ def _train(
             settings,
             seed,
             progress,
-            name="pretraining",
+            name=name,
             companions=companions,
             checkpoints=checkpoints,
         )

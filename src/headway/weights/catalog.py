@@ -25,9 +25,9 @@ class TextPreprocessing:
 
     vocabulary: (
         str | None
-    )  # the file's name: one WordPiece a line, or byte pairs with their ids as JSON; None: bytes
+    )  # the file's name: one WordPiece a line, byte pairs with their ids, or a tokenizer.json; None: bytes
     lowercase: bool
-    max_tokens: int  # [CLS] and [SEP] included
+    max_tokens: int | None  # [CLS] and [SEP] included; None: any number
     merges: str | None = None  # the name of the file of merges: GPT-2's byte-pair encoding
 
 
@@ -36,10 +36,17 @@ class Entry(Network):
     """One pretrained network of the zoo that reads texts; its architecture is a key of models.registry.BACKBONES."""
 
     preprocessing: TextPreprocessing
+    origin: str = "the published weights"  # what their users are told of them
+
+    def _details(self) -> dict[str, str]:
+        return {**super()._details(), "weights": self.origin}
 
     def _reads(self) -> str:
         letters = ", in small letters" if self.preprocessing.lowercase else ""
-        return f"at most {self.preprocessing.max_tokens} tokens of a text{letters}"
+        most = self.preprocessing.max_tokens
+        return (
+            f"texts of any length{letters}" if most is None else f"at most {most} tokens of a text{letters}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.core.files import human_bytes
-from headway.weights.sources import PublishedFile, Source
+from headway.weights.sources import PublishedFile, ShippedFolder, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,11 @@ class Published:
     paper: str
     files: tuple[PublishedFile, ...]
     sources: tuple[Source, ...]  # in the order in which they are tried
+
+    @property
+    def comes_along(self) -> bool:
+        """Whether it ships with Headway: nobody need be asked to fetch it."""
+        return any(isinstance(source, ShippedFolder) for source in self.sources)
 
     @property
     def size(self) -> int:

@@ -92,6 +92,27 @@ class LocalFolder:
 
 
 @dataclass(frozen=True)
+class ShippedFolder:
+    """A folder that comes with Headway: of `zoo/` in its source tree, or where an installation has put that."""
+
+    subfolder: str
+    online: ClassVar[bool] = False
+
+    def describe(self) -> str:
+        """Say that it comes along."""
+        return f"comes with Headway, zoo/{self.subfolder}"
+
+    def deliver(self, files: Sequence[PublishedFile], folder: Path, progress: Progress) -> None:
+        """Copy the files."""
+        places = (Path(__file__).parents[3] / "zoo", Path(sys.prefix) / "share" / "headway" / "zoo")
+        for place in places:
+            if (place / self.subfolder).is_dir():
+                LocalFolder(place / self.subfolder).deliver(files, folder, progress)
+                return
+        raise FetchError("this installation came without it")
+
+
+@dataclass(frozen=True)
 class HubRepo:
     """A repository on the Hugging Face hub, at a fixed revision; HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN
     hold.
