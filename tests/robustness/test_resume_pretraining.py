@@ -16,9 +16,11 @@ from headway.cli.main import app
 from headway.core.errors import RunError, UsageError
 from headway.core.progress import Silent
 from headway.training import checkpoints
+from headway.training.pretrain_awd_lstm import AwdLstmOnText
 from headway.training.pretrain_awd_lstm import Size as RecurrentSize
 from headway.training.pretrain_elmo import Size as CharacterSize
 from headway.training.pretraining import ARCHITECTURES, Size, pretraining_class
+from headway.weights.read import read_tensors
 
 TINY = {
     "awd-lstm": RecurrentSize(24, 48, 2, 200, 1e-2),
@@ -103,6 +105,29 @@ def test_every_architecture_goes_on_to_the_same_bytes(arch: str, corpus: Path, t
     assert api.pretrain(resume=ended) == ended
     assert made(ended) == made(whole)
     assert not (tmp_path / "ended-unfinished").exists()
+
+
+def test_averaging_goes_on_where_it_stood(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NT-ASGD, whose validations get worse from the first on, so that it averages from the eighth epoch on."""
+    monkeypatch.setattr(AwdLstmOnText, "validate", lambda self: float(next(rising)))
+    options = {"arch": "awd-lstm", "optimizer": "nt-asgd", "epochs": 12}
+    rising = iter(range(1, 100))
+    whole = api.pretrain(corpus, out=tmp_path / "whole", **options)  # type: ignore[arg-type]
+    record = json.loads((whole / "pretraining.json").read_text())
+    assert record["settings"]["optimizer"] == "nt-asgd" and record["settings"]["clip"] == 0.25
+    rising, ended = iter(range(1, 100)), tmp_path / "ended"
+    with pytest.raises(KeyboardInterrupt):
+        api.pretrain(corpus, out=ended, progress=Ending(record["steps"] - 2), **options)  # type: ignore[arg-type]
+    (newest,) = sorted((tmp_path / "ended-unfinished" / "checkpoints").glob("step-*"))[-1:]
+    assert any(name.endswith(".mean") for name in read_tensors(newest / "state.safetensors"))
+    api.pretrain(resume=ended)
+    assert made(ended) == made(whole)
+    plain = api.pretrain(corpus, arch="awd-lstm", epochs=12, out=tmp_path / "plain")
+    assert made(plain)["model.safetensors"] != made(whole)["model.safetensors"]
+    with pytest.raises(UsageError, match=r"--optimizer: bert is not trained by 'nt-asgd'"):
+        api.pretrain(corpus, arch="bert", optimizer="nt-asgd", out=tmp_path / "out")
 
 
 def test_killed_again_and_again_it_ends_in_the_same_bytes(corpus: Path, tmp_path: Path) -> None:

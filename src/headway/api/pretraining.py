@@ -26,6 +26,7 @@ def pretrain(
     vocabulary: str | Path | None = None,
     cased: bool = False,
     backward: bool = False,
+    optimizer: str = "adamw",
     epochs: int = 10,
     seed: int = 0,
     out: str | Path | None = None,
@@ -45,6 +46,7 @@ def pretrain(
         cased: keep capital letters in a BERT's or an AWD-LSTM's vocabulary that is made here, and a BERT's accents; the
             others do.
         backward: train an AWD-LSTM to read texts from their end, for the rung ulmfit.
+        optimizer: "adamw", or for an AWD-LSTM "nt-asgd": plain steps, averaged once validation gets no better.
         epochs: how many times the corpus is gone through.
         out: the folder to make; ``<corpus>-<arch>-<size>`` in the working folder when left out.
         resume: the folder that a pretraining which did not finish was to make: go on where it stood, to the same bytes.
@@ -73,6 +75,7 @@ def pretrain(
         vocabulary=None if vocabulary is None else Path(vocabulary).absolute(),
         cased=cased,
         backward=backward,
+        optimizer=optimizer,
         epochs=epochs,
         seed=seed,
     )

@@ -30,6 +30,7 @@ def pretrain(
     backward: Annotated[
         bool, typer.Option("--backward", help="Train an awd-lstm to read texts from their end.")
     ] = False,
+    optimizer: Annotated[str, typer.Option(help="adamw; of an awd-lstm nt-asgd, too.")] = "adamw",
     epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
     seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
     out: Annotated[
@@ -64,6 +65,7 @@ def pretrain(
             vocabulary=vocabulary,
             cased=cased,
             backward=backward,
+            optimizer=optimizer,
             epochs=epochs,
             seed=seed,
             out=out,

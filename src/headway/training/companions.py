@@ -11,6 +11,9 @@ from headway.models.base import LayerGroup
 class Companion:
     """Does nothing; subclasses override what they need. The state is part of each checkpoint."""
 
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the optimizer of the training, before it begins or goes on."""
+
     def before_epoch(self, epoch: int) -> None:
         """Prepare what an epoch trains."""
 

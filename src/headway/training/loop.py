@@ -14,6 +14,7 @@ from headway.core.progress import Progress
 from headway.core.seeding import derive
 from headway.training.checkpoints import Checkpoints, Position
 from headway.training.companions import Companion
+from headway.training.nt_asgd import NtAsgd
 from headway.training.processes import Processes
 from headway.training.schedules import SCHEDULES, Schedule
 from headway.training.settings import TrainingSettings
@@ -59,7 +60,13 @@ def train(
     Raises TrainingError when the loss is no longer a number, or a batch does not fit into memory.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
-    optimizer = torch.optim.AdamW(groups, fused=True)
+    optimizer = (
+        NtAsgd(groups, settings.learning_rate)
+        if settings.optimizer == "nt-asgd"
+        else torch.optim.AdamW(groups, fused=True)
+    )
+    for companion in companions:
+        companion.attach(optimizer)
     rates = [group["lr"] for group in groups]
     processes, device = processes or Processes(), parameters[0].device
     schedule = schedule or SCHEDULES[settings.schedule]

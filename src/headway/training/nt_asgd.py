@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from headway.core.errors import UsageError
+from headway.training.companions import Companion
 
 
 class NtAsgd(torch.optim.Optimizer):
@@ -37,6 +38,15 @@ class NtAsgd(torch.optim.Optimizer):
         """The first group, where what concerns all of them is kept: it is saved with the optimizer."""
         group: dict[str, Any] = self.param_groups[0]
         return group
+
+    @property
+    def progress(self) -> tuple[list[float], int | None]:
+        """The losses of all validations, and how many steps are averaged; None: none yet."""
+        return self._first["losses"], self._first["averaged"]
+
+    @progress.setter
+    def progress(self, found: tuple[list[float], int | None]) -> None:
+        self._first["losses"], self._first["averaged"] = found
 
     @property
     def averaging(self) -> bool:
@@ -71,6 +81,13 @@ class NtAsgd(torch.optim.Optimizer):
                     mean.add_((parameter - mean) / self._first["averaged"])
         return loss
 
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Put the means into the parameters for good."""
+        for parameter, state in self.state.items():
+            if "mean" in state:
+                parameter.copy_(state["mean"])
+
     @contextmanager
     def mean(self) -> Iterator[None]:
         """Put the means into the parameters while the block runs, then what was there before; it is they that count.
@@ -89,3 +106,42 @@ class NtAsgd(torch.optim.Optimizer):
             with torch.no_grad():
                 for parameter, value in kept:
                     parameter.copy_(value)
+
+
+class NonMonotone(Companion):
+    """Validates an NT-ASGD after each epoch, with the means where there are any; in the end these stay."""
+
+    def __init__(self, validate: Callable[[], float]) -> None:
+        self._validate = validate
+        self._optimizer: NtAsgd | None = None
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the training's optimizer."""
+        assert isinstance(optimizer, NtAsgd)
+        self._optimizer = optimizer
+
+    def after_epoch(self, epoch: int) -> bool:
+        """Validate; averaging may begin."""
+        assert self._optimizer is not None
+        with self._optimizer.mean():
+            loss = self._validate()
+        self._optimizer.validated(loss)
+        return False
+
+    def after_training(self) -> None:
+        """Leave the means in the model."""
+        assert self._optimizer is not None
+        self._optimizer.settle()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the losses so far and how many steps are averaged; -1: none yet."""
+        assert self._optimizer is not None
+        losses, averaged = self._optimizer.progress
+        steps = -1 if averaged is None else averaged
+        return {"losses": torch.tensor(losses, dtype=torch.float64), "averaged": torch.tensor(steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        assert self._optimizer is not None
+        steps = int(state["averaged"])
+        self._optimizer.progress = state["losses"].tolist(), None if steps < 0 else steps

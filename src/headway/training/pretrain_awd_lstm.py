@@ -1,6 +1,7 @@
 """How an AWD-LSTM is pretrained: each word from those before it, on running text (Howard and Ruder 2018, section 3.1).
 
-The optimizer is the project's own, AdamW, as in fastai's recipe; `training.nt_asgd` is the paper's.
+The optimizer is the project's own, AdamW, as in fastai's recipe, or the paper's, NT-ASGD (Merity et al. 2018), which is
+validated after each epoch on lines of the training text that are held out for that.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from headway.tasks.decoder import TextDecoder
 from headway.tasks.encoder import UNBOUNDED
 from headway.tasks.scoring import perplexity
 from headway.tasks.tokenizer_files import AnyTokenizer
+from headway.training.companions import Companion
 from headway.training.groups import parameter_groups
+from headway.training.nt_asgd import NonMonotone
 from headway.training.pretraining import Order
 from headway.training.running_text import WINDOW, OnRunningText
 from headway.training.settings import TrainingSettings
@@ -54,6 +57,7 @@ class AwdLstmOnText(OnRunningText):
 
     drops_capitals: ClassVar[bool] = True
     both_directions: ClassVar[bool] = True
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw", "nt-asgd")
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(128, 256, 2, 8000, 5e-3),
@@ -65,6 +69,7 @@ class AwdLstmOnText(OnRunningText):
     settings: TrainingSettings
     tokenizer: AnyTokenizer
     held_out: Sequence[str]
+    validation: Sequence[str]  # by which NT-ASGD decides; none for AdamW
 
     @classmethod
     def prepare(cls, corpus: Corpus, order: Order, device: torch.device) -> Self:
@@ -77,6 +82,8 @@ class AwdLstmOnText(OnRunningText):
             )
         size = cls.sizes[order.size]
         training, held_out = corpus.split()
+        averaged = order.optimizer == "nt-asgd"
+        training, validation = training.split() if averaged else (training, None)
         tokenizer = _vocabulary(training.lines, size.vocab_size, order)
         assert tokenizer.end is not None
         documents = tokenizer.pieces(["\n".join(lines) for lines in training.documents])
@@ -97,9 +104,8 @@ class AwdLstmOnText(OnRunningText):
         ids = running_text.lay_out(documents, tokenizer.end)
         return cls(
             model=model,
-            settings=TrainingSettings(
-                epochs=order.epochs, learning_rate=size.learning_rate, batch_size=ROWS, weight_decay=0.01
-            ),
+            settings=_averaged(order.epochs) if averaged else _usual(order.epochs, size.learning_rate),
+            validation=[] if validation is None else ["\n".join(lines) for lines in validation.documents],
             tokenizer=tokenizer,
             ids=ids,
             rows=min(ROWS, max(1, (len(ids) - 1) // WINDOW)),
@@ -122,6 +128,19 @@ class AwdLstmOnText(OnRunningText):
     def units(self) -> str:
         """What it reads."""
         return "words" if isinstance(self.tokenizer, Tokenizer) else "pieces of words"
+
+    @property
+    def companions(self) -> Sequence[Companion]:
+        """The carried state, and what validates NT-ASGD."""
+        carried = super().companions
+        return (*carried, NonMonotone(self.validate)) if self.validation else carried
+
+    def validate(self) -> float:
+        """Return the loss a token on the validation lines; the model goes on learning afterwards."""
+        decoder = TextDecoder(self.model, self.tokenizer, self.device)
+        found = [perplexity(decoder, text) for text in self.validation]
+        self.model.train()
+        return sum(one.nats for one in found) / max(1, sum(one.tokens for one in found))
 
     def groups(self) -> list[dict[str, Any]]:
         """Return AdamW's usual groups."""
@@ -153,6 +172,24 @@ class AwdLstmOnText(OnRunningText):
         """Write model and tokenizer, in fastai's layout."""
         save_language_model(self.model, folder)
         self.tokenizer.save(folder, max_tokens=UNBOUNDED)
+
+
+def _usual(epochs: int, rate: float) -> TrainingSettings:
+    return TrainingSettings(epochs=epochs, learning_rate=rate, batch_size=ROWS, weight_decay=0.01)
+
+
+def _averaged(epochs: int) -> TrainingSettings:
+    """Return the paper's recipe of NT-ASGD (Merity et al. 2018, section 5)."""
+    return TrainingSettings(
+        epochs=epochs,
+        learning_rate=30.0,
+        batch_size=ROWS,
+        weight_decay=1.2e-6,
+        clip=0.25,
+        schedule="constant",
+        warmup=0.0,
+        optimizer="nt-asgd",
+    )
 
 
 def _vocabulary(lines: Sequence[str], size: int, order: Order) -> AnyTokenizer:

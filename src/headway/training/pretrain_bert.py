@@ -48,6 +48,7 @@ class BertOnText:
 
     drops_capitals: ClassVar[bool] = True
     both_directions: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw",)
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 1e-3),

@@ -70,6 +70,7 @@ class ElmoOnText:
 
     drops_capitals: ClassVar[bool] = False
     both_directions: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw",)
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(((1, 16), (2, 32), (3, 64), (4, 64), (5, 64)), 256, 64, 8000, 512, 4e-3),

@@ -41,6 +41,7 @@ class Gpt2OnText:
 
     drops_capitals: ClassVar[bool] = False
     both_directions: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw",)
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(3, 192, 2000, 128, 3e-3),

@@ -39,6 +39,7 @@ class T5OnText:
 
     drops_capitals: ClassVar[bool] = False
     both_directions: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw",)
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 4000, 128, 2e-2),

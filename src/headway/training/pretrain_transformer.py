@@ -70,6 +70,7 @@ class TransformerOnPairs:
 
     drops_capitals: ClassVar[bool] = False
     both_directions: ClassVar[bool] = False
+    optimizers: ClassVar[tuple[str, ...]] = ("adamw",)
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 2000, 512, 2e-3),

@@ -59,6 +59,7 @@ class Order:
     size: str
     vocabulary: Path | None = None  # a published one; None: made from the corpus
     backward: bool = False  # read texts from their end
+    optimizer: str = "adamw"
     cased: bool = False  # whether a vocabulary made from the corpus keeps capital letters and accents
     epochs: int = 10
     seed: int = 0
@@ -114,6 +115,7 @@ class Pretraining(Learning, Protocol):
         bool
     ]  # whether a vocabulary made from the corpus does, unless asked to keep them
     both_directions: ClassVar[bool]  # whether it can read texts from their end instead
+    optimizers: ClassVar[tuple[str, ...]]  # of training.settings.OPTIMIZERS
     sizes: ClassVar[
         Mapping[str, Any]
     ]  # --size -> a `Size`, or what else the class needs to know; the smallest first
@@ -179,6 +181,12 @@ def check(order: Order) -> type[Pretraining]:
             f"{order.architecture} is not trained backward",
             where="--backward",
             remedy="Leave it out; awd-lstm has it.",
+        )
+    if order.optimizer not in kind.optimizers:
+        raise UsageError(
+            f"{order.architecture} is not trained by {order.optimizer!r}",
+            where="--optimizer",
+            remedy=f"Known: {', '.join(kind.optimizers)}.",
         )
     if order.cased and (order.vocabulary is not None or not kind.drops_capitals):
         kept = (

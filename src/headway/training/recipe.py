@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from headway.core.errors import UsageError
 from headway.models.base import Backbone
 from headway.models.heads import Classifier
 from headway.training.averaging import ExponentialMean, StochasticMean
@@ -22,6 +23,12 @@ def compose(
 
     Raises UsageError where the backbone has not the layers that the settings speak of.
     """
+    if settings.optimizer != "adamw":
+        raise UsageError(
+            f"{settings.optimizer} needs running text to validate on",
+            where="optimizer",
+            remedy="Use it with `headway pretrain --arch awd-lstm --optimizer nt-asgd`.",
+        )
     layers = cast("Backbone", model.backbone).layer_groups()
     companions: list[Companion] = []
     if settings.thaw or settings.frozen_groups:

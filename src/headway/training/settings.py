@@ -6,10 +6,12 @@ from headway.core.config import Config
 from headway.core.errors import UsageError
 from headway.training.schedules import SCHEDULES
 
+OPTIMIZERS = ("adamw", "nt-asgd")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Config):
-    """AdamW with bias correction (Loshchilov & Hutter 2019), clipped gradients, and what composes with them.
+    """AdamW with bias correction (Loshchilov & Hutter 2019) or NT-ASGD, clipped gradients, and what composes with them.
 
     The layer groups are the backbone's, from input to output; the head's parameters start from nothing and are always
     trained. Raises UsageError on a value that has no meaning.
@@ -26,6 +28,7 @@ class TrainingSettings(Config):
     warmup: float = 0.1  # share of the steps
     weight_decay: float = 0.01  # not on biases and norms
     clip: float = 1.0  # of the gradient's Euclidean length over all parameters
+    optimizer: str = "adamw"  # or "nt-asgd" (training.nt_asgd), for language models
     beta2: float = 0.999  # of Adam's mean of squares; that of the mean is 0.9
     epsilon: float = 1e-8  # added to the root of the mean of squares
     layer_decay: float = 1.0  # of the rate, from each layer group to the one below it
@@ -50,7 +53,11 @@ class TrainingSettings(Config):
                 raise UsageError(f"must be at least {least}, found {value!r}", where=field.name)
             if field.type is int and not isinstance(value, int):
                 raise UsageError(f"must be a whole number, found {value!r}", where=field.name)
-        for name, known in (("schedule", tuple(SCHEDULES)), ("average", ("none", "ema", "swa"))):
+        for name, known in (
+            ("schedule", tuple(SCHEDULES)),
+            ("average", ("none", "ema", "swa")),
+            ("optimizer", OPTIMIZERS),
+        ):
             if getattr(self, name) not in known:
                 raise UsageError(
                     f"unknown {name} {getattr(self, name)!r}",

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from headway.training.nt_asgd import NtAsgd
+from headway.training.nt_asgd import NonMonotone, NtAsgd
 
 LOSSES = [5.0, 4.0, 3.0, 3.5, 3.4, 3.3]
 
@@ -67,3 +67,30 @@ def test_it_goes_on_from_its_state_dict() -> None:
         one.step(), other.step()
     with one.mean(), other.mean():
         assert torch.equal(first.weight, second.weight)
+
+
+def test_its_companion_validates_the_means_and_leaves_them_in_the_model() -> None:
+    model = _model()
+    optimizer = NtAsgd(model.parameters(), 0.01, patience=1)
+    seen: list[torch.Tensor] = []
+    losses = iter((1.0, 2.0, 3.0, 4.0))
+    companion = NonMonotone(lambda: seen.append(model.weight.detach().clone()) or next(losses))  # type: ignore[func-returns-value]
+    companion.attach(optimizer)
+    for seed in range(4):
+        _backward(model, seed)
+        optimizer.step()
+        companion.after_epoch(seed)
+        assert optimizer.averaging is (seed >= 2)
+    raw = model.weight.detach().clone()
+    assert torch.equal(seen[3], optimizer.state[model.weight]["mean"])
+    kept = companion.state()
+    again, other = NonMonotone(lambda: 0.0), NtAsgd(_model().parameters(), 0.01, patience=1)
+    again.attach(other)
+    again.restore(kept)
+    assert other.progress == optimizer.progress == ([1.0, 2.0, 3.0, 4.0], 1)
+    for seed in range(4, 6):
+        _backward(model, seed)
+        optimizer.step()
+    companion.after_training()
+    assert torch.equal(model.weight, optimizer.state[model.weight]["mean"])
+    assert not torch.equal(model.weight, raw)

@@ -167,3 +167,10 @@ def test_settings_without_meaning_are_refused() -> None:
     ):
         with pytest.raises(UsageError, match=message):
             TrainingSettings.from_dict({"epochs": 1, "learning_rate": 1.0} | wrong)
+
+
+def test_an_optimizer_that_must_be_validated_on_running_text_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"optimizer: nt-asgd needs running text.*\n.*--arch awd-lstm"):
+        compose(_model(), replace(SETTINGS, optimizer="nt-asgd"))
+    with pytest.raises(UsageError, match=r"unknown optimizer 'adam'\n.*adamw, nt-asgd"):
+        replace(SETTINGS, optimizer="adam")
