@@ -29,11 +29,15 @@ HARD = [
     )
 ]
 
-PARAMS = ["lexicon", "ngrams"]
+PARAMS = ["lexicon", "ngrams", "vectors", "frozen", "finetuned"]
 
 
 @pytest.fixture(params=PARAMS)
 def tagger(request: pytest.FixtureRequest, tiny_zoo: Path, tmp_path: Path) -> Predictor:
+    from headway.weights import cache, catalog
+
+    for name in ("minilm", "glove-6b-50d"):
+        cache.fetch(catalog.find_published(name))
     table = read_table(write_conll(tmp_path / "train.conll", sentences(60)))
     examples = check_examples(table, choose_columns(table)).examples
     rung = next(rung for rung in text_rungs(None, task="tags") if rung.name == request.param)

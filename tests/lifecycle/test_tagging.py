@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from test_command_line import headway as run_headway
 
 import headway
+from headway.core.progress import Silent
 from headway.data.readers import read_table
 from tagged_sentences import sentences, write_conll
 
@@ -83,3 +86,73 @@ def test_mistakes_in_typing_are_told(folder: Path) -> None:
     assert "Known: lexicon, ngrams" in failed.stderr
     failed = run_headway("fit", "train.conll", "--metric", "accuracy", cwd=folder, status=1)
     assert "span_f1, tag_accuracy" in failed.stderr
+
+
+def test_the_encoder_rungs(folder: Path, tiny_zoo: Path, tmp_path: Path) -> None:
+    recipe = {"epochs": 4, "learning_rate": 3e-3, "tokens_at_once": 256}
+    runs = [
+        headway.fit(
+            folder / "train.conll",
+            test=folder / "test.conll",
+            rungs="all",
+            fetch=True,
+            recipe=recipe,
+            refit=False,
+            out=tmp_path / name,
+        )
+        for name in ("one", "again")
+    ]
+    record = runs[0].record
+    assert [rung.name for rung in record.rungs] == ["lexicon", "ngrams", "vectors", "frozen", "finetuned"]
+    assert [rung.status for rung in record.rungs] == ["measured"] * 5
+    assert all("span_f1" in (rung.scores or {}) for rung in record.rungs)
+    assert [bool(rung.opens_with) for rung in record.rungs] == [False, False, False, True, True]
+    files = sorted(
+        path.relative_to(runs[0].folder) for path in (runs[0].folder / "rungs").rglob("*") if path.is_file()
+    )
+    for name in [*files, Path("predictions.csv")]:
+        assert (runs[0].folder / name).read_bytes() == (runs[1].folder / name).read_bytes(), name
+    tagged = runs[0].predict("we met Grace Hopper in Lima 7", rung="finetuned")
+    program = (
+        "import sys, headway; print(' '.join(headway.load(sys.argv[1]).predict("
+        "'we met Grace Hopper in Lima 7', rung='finetuned').tags))"
+    )
+    command = [sys.executable, "-c", program, str(runs[0].folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert tuple(done.stdout.split()) == tagged.tags
+
+
+def test_choosing_among_trainings_and_what_cannot_be_shared_out(
+    folder: Path, tiny_zoo: Path, tmp_path: Path
+) -> None:
+    from headway.weights import cache, catalog
+
+    cache.fetch(catalog.find_published("minilm"))
+    options = {"test": folder / "test.conll", "rungs": "finetuned", "refit": False}
+    recipe = {"epochs": 2, "learning_rate": 3e-3, "seeds": 2, "patience": 1}
+    run = headway.fit(folder / "train.conll", out=tmp_path / "chosen", recipe=recipe, **options)
+    assert run.record.rungs[0].settings and run.record.rungs[0].settings["seeds"] == 2
+    with pytest.raises(headway.HeadwayError, match="tagging is trained in one process"):
+        headway.fit(folder / "train.conll", out=tmp_path / "shared", recipe={"shard": 1}, **options)
+
+
+class Said(Silent):
+    """Keeps what is said aloud."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_long_sentences_are_read_in_windows_and_said(tiny_zoo: Path, tmp_path: Path) -> None:
+    rows = sentences(60)
+    rows[3] = [pair for row in rows[:12] for pair in row]
+    path, said = write_conll(tmp_path / "long.conll", rows), Said()
+    options = {"rungs": "frozen,finetuned", "recipe": {"epochs": 1}, "refit": False, "fetch": True}
+    run = headway.fit(path, out=tmp_path / "run", progress=said, **options)
+    assert any("are read in windows that overlap" in line for line in said.lines)
+    assert all(rung.texts_cut for rung in run.record.rungs)
+    (tagged,) = run.predict([[word for word, _ in rows[3]]], rung="frozen")
+    assert len(tagged.tags) == len(rows[3])

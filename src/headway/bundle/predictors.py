@@ -22,6 +22,8 @@ KINDS = {
     "mean": "headway.models.mean:Mean",
     "tag_lexicon": "headway.models.tag_lexicon:TagLexicon",
     "linear_tagger": "headway.models.linear_tagger:LinearTagger",
+    "vector_tagger": "headway.models.vector_tagger:VectorTagger",
+    "encoder_tagger": "headway.tasks.tagging:EncoderTagger",
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
     "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",

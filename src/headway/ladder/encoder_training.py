@@ -57,7 +57,7 @@ class FrozenTraining:
 
     def estimate(self, work: Workload) -> Estimate:
         """Time the encoder on a sample of the texts; the head's part goes by rows, features and classes."""
-        texts = texts_of(_sample(work.inputs))
+        texts = texts_of(spread_sample(work.inputs))
         self.encoder.layer_means(texts[:8], self.config.depths)
         started = time.perf_counter()
         self.encoder.layer_means(texts, self.config.depths)
@@ -110,7 +110,7 @@ class FineTuning:
         return self._estimates[work]
 
     def _timed(self, work: Workload) -> Estimate:
-        texts = _sample(work.inputs)
+        texts = spread_sample(work.inputs)
         encoder = self.open(work.inputs)
         asked = self.settings(len(texts))
         model = classification.build(encoder, work.classes, seed=0)
@@ -345,7 +345,7 @@ def _kept_words(encoder: TextEncoder) -> int | None:
     return kept
 
 
-def _sample(texts: Sequence[Any]) -> list[Any]:
+def spread_sample(texts: Sequence[Any]) -> list[Any]:
     """Return inputs spread evenly over the rows."""
     places = np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int)
     return [texts[place] for place in places]

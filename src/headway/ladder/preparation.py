@@ -19,7 +19,7 @@ from headway.core.tensors import rows_to_arrays
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
 from headway.data.examples import TASKS, Task
-from headway.data.inputs import are_pairs, identity, same_text
+from headway.data.inputs import are_pairs, identity, same_text, shown
 from headway.ladder.intake import Intake, read_unlabelled, take_in
 from headway.ladder.judges import KNOWN_METRICS, judge_of
 from headway.ladder.picture_intake import holds_pictures
@@ -210,7 +210,7 @@ class Options:
                 "texts without labels do not help where the rows are pairs", where="--unlabelled"
             )
         texts = read_unlabelled(Path(self.unlabelled), facts.text_column)
-        known = {same_text(text) for text in rows.examples.inputs}
+        known = {same_text(shown(one)) for one in rows.examples.inputs}
         fresh = tuple(text for text in dict.fromkeys(texts) if same_text(text) not in known)
         progress.say(
             f"  {Path(self.unlabelled).name}: {len(fresh):,} texts without labels; "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +17,7 @@ from headway.weights import catalog
 if TYPE_CHECKING:
     from headway.ladder.distillation import Distillation
     from headway.ladder.encoder_training import FineTuning, FrozenTraining
+    from headway.ladder.tag_training import FrozenTagging
     from headway.models.bag import BagConfig
     from headway.models.base import Predictor
 
@@ -176,17 +178,16 @@ class EncoderRung:
         self.title = title
         self.needs: tuple[str, ...] = (model,) if model in catalog.CATALOG else ()
         self._model = model
-        self._class = training  # in ladder.encoder_training
+        self._training = training  # "module:class", of this floor
         self._device = device
         self._options = options
 
     @cached_property
-    def training(self) -> "FrozenTraining | FineTuning":
+    def training(self) -> "FrozenTraining | FineTuning | FrozenTagging":
         """What does the work."""
-        from headway.ladder import encoder_training
-
-        training: FrozenTraining | FineTuning
-        kind = getattr(encoder_training, self._class)
+        module, name = self._training.split(":")
+        kind = getattr(import_module(f"headway.ladder.{module}"), name)
+        training: FrozenTraining | FineTuning | FrozenTagging
         training = kind(self._model, choose_device(self._device), **self._options)
         return training
 
@@ -277,8 +278,10 @@ def text_rungs(
             remedy=f"Known vectors: {', '.join(sorted(catalog.VECTORS))}.",
         )
     if task == "tags":
-        return tag_rungs(device, model, recipe)
-    finetuned = EncoderRung("finetuned", "Fine-tuned encoder", "FineTuning", model, device, recipe=recipe)
+        return tag_rungs(device, model, unlabelled=unlabelled, vectors=vectors, recipe=recipe)
+    finetuned = EncoderRung(
+        "finetuned", "Fine-tuned encoder", "encoder_training:FineTuning", model, device, recipe=recipe
+    )
     blind: dict[Task, Rung] = {"classes": MajorityRung(), "numbers": MeanRung(), "labels": SharesRung()}
     tuned = language_models or [model for model in LANGUAGE_MODELS if model in catalog.CATALOG]
     ulmfit = [UlmfitRung(tuned, unlabelled, device, recipe)] if tuned and not pairs else []
@@ -288,7 +291,7 @@ def text_rungs(
         NgramRung(),
         *(averaging if task == "classes" and not pairs else []),
         *ulmfit,
-        EncoderRung("frozen", "Frozen encoder", "FrozenTraining", model, device),
+        EncoderRung("frozen", "Frozen encoder", "encoder_training:FrozenTraining", model, device),
         *([DistilledRung(finetuned, student, unlabelled)] if task != "labels" else []),
         finetuned,
     ]

@@ -1,11 +1,13 @@
 """The rungs of tagging, cheapest first: a tag for each word of a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headway.core.progress import Progress
 from headway.data.examples import Examples
-from headway.ladder.rungs import Estimate, Rung, Scratch, Workload
+from headway.ladder.rungs import EncoderRung, Estimate, Rung, Scratch, Workload
+from headway.ladder.vector_rungs import VectorsRung
 
 if TYPE_CHECKING:
     from headway.models.base import Predictor
@@ -53,10 +55,50 @@ class LinearTaggerRung:
         return LinearTagger.fit(examples.names, examples.inputs, examples.targets, LinearTaggerConfig())
 
 
+class VectorTaggerRung(VectorsRung):
+    """Logistic regression on the vectors of a word and its neighbours."""
+
+    title = "Word vectors"
+
+    def estimate(self, work: Workload) -> Estimate:
+        """Add to what the vectors take the head's part, which goes by words, numbers and tags."""
+        opening = super().estimate(replace(work, classes=0))
+        share = sum(work.training_rows) / max(len(work.inputs), 1)
+        head = 1e-5 * _words(work) * share * work.classes
+        return replace(opening, seconds=opening.seconds + head, memory=opening.memory + 4000 * _words(work))
+
+    def fit(
+        self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
+    ) -> "Predictor":
+        """Fit the head, and say so where the vectors know few of the words."""
+        from headway.models.vector_tagger import VectorTagger, VectorTaggerConfig
+
+        fitted = VectorTagger.fit(
+            examples.names, examples.inputs, examples.targets, self.opened(progress), VectorTaggerConfig()
+        )
+        self.say_if_few(fitted.known_words, progress)
+        return fitted
+
+
 def _words(work: Workload) -> int:
     return sum(map(len, work.inputs))
 
 
-def tag_rungs(device: str | None, model: str, recipe: Mapping[str, Any] | None) -> list[Rung]:
-    """Return the ladder for sentences of words."""
-    return [LexiconRung(), LinearTaggerRung()]
+def tag_rungs(
+    device: str | None,
+    model: str,
+    *,
+    unlabelled: Sequence[str] = (),
+    vectors: str | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> list[Rung]:
+    """Return the ladder for sentences of words; the arguments are those of `rungs.text_rungs`."""
+    return [
+        LexiconRung(),
+        LinearTaggerRung(),
+        VectorTaggerRung(unlabelled, vectors),
+        EncoderRung("frozen", "Frozen encoder", "tag_training:FrozenTagging", model, device),
+        EncoderRung(
+            "finetuned", "Fine-tuned encoder", "tag_training:TaggerTuning", model, device, recipe=recipe
+        ),
+    ]

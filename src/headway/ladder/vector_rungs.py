@@ -97,23 +97,29 @@ class VectorsRung:
         """Fit the head, and say so where the vectors know few of the words."""
         from headway.models.averaged_vectors import AveragedConfig, AveragedVectors
 
-        if self._vectors is None:
-            self._vectors = self._opened(progress)
         fitted = AveragedVectors.fit(
-            examples.names, examples.inputs, examples.targets, self._vectors, AveragedConfig()
+            examples.names, examples.inputs, examples.targets, self.opened(progress), AveragedConfig()
         )
-        if fitted.known_words < FEW_WORDS_KNOWN:
-            source = self._source or "the texts without labels"
-            progress.say(
-                f"  Only {fitted.known_words:.0%} of the words of these texts have a vector (from {source}); "
-                "what the others say is lost to this rung."
-            )
+        self.say_if_few(fitted.known_words, progress)
         return fitted
 
+    def say_if_few(self, known_words: float, progress: Progress) -> None:
+        """Say so where the vectors know only such a share of the words."""
+        if known_words < FEW_WORDS_KNOWN:
+            source = self._source or "the texts without labels"
+            progress.say(
+                f"  Only {known_words:.0%} of the words of these texts have a vector (from {source}); "
+                "what the others say is lost to this rung."
+            )
+
+    def opened(self, progress: Progress) -> WordVectors:
+        """Return the vectors, which are the same for every training of the run."""
+        if self._vectors is None:
+            self._vectors = self._opened(progress)
+        return self._vectors
+
     def _opened(self, progress: Progress) -> WordVectors:
-        """Return what the source holds, or skip-gram vectors of the texts without labels: the same for every training
-        of the run.
-        """
+        """Return what the source holds, or skip-gram vectors of the texts without labels."""
         if self._source is not None:
             from headway.weights.vectors.files import open_vectors
 

@@ -20,11 +20,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from headway.core.config import Config
-from headway.core.errors import RunError
-from headway.core.files import read_json, write_json, write_text
+from headway.core.files import read_json, write_json
 from headway.core.tensors import load_arrays, save_arrays
 from headway.models.embedding_bag import means
 from headway.models.linear_head import LinearHead
+from headway.models.stored_vectors import read_words, write_words
 from headway.models.subwords import Subwords
 from headway.models.word_vectors import WordVectors
 
@@ -32,7 +32,6 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 _MANDELBROT = 2.7
 _FILE = "averaged_vectors.json"
 _ARRAYS = "averaged_vectors.safetensors"
-_WORDS = "words.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +120,7 @@ class AveragedVectors:
             "subwords": None if subwords is None else [subwords.shortest, subwords.longest],
         }
         write_json(folder / _FILE, stored)
-        write_text(folder / _WORDS, "\n".join(self.mean.words))
+        write_words(list(self.mean.words), folder)
         save_arrays(
             folder / _ARRAYS,
             {
@@ -138,15 +137,7 @@ class AveragedVectors:
         """Read what ``save`` wrote. Raises RunError where the words do not fit the vectors."""
         stored: dict[str, Any] = read_json(folder / _FILE)
         arrays = load_arrays(folder / _ARRAYS)
-        try:
-            words = (folder / _WORDS).read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"cannot be read: {error}", where=str(folder / _WORDS)) from error
-        if len(words) != len(arrays["matrix"]):
-            raise RunError(
-                f"holds {len(words):,} words for {len(arrays['matrix']):,} vectors",
-                where=str(folder / _WORDS),
-            )
+        words = read_words(folder, len(arrays["matrix"]))
         head = LinearHead(**{name: arrays[f"head.{name}"] for name in LinearHead.__dataclass_fields__})
         spans = stored.get("subwords")  # folders of the time before subwords have none
         subwords = None if spans is None else Subwords(spans[0], spans[1], arrays["subwords"])
