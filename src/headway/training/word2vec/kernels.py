@@ -2,10 +2,10 @@
 per call.
 
 What makes these faster than plain loops (`loops.py`, which compute the same): the outputs of an input are scored all
-at once, and then corrected all at once (`rows.py`), each part of a row being read when it is needed and written once;
-negatives are read one after the other from a shuffled table instead of being drawn, so that those of the next
-prediction are known and can be asked for early; the logistic function comes from a table, made into errors times the
-rate once a job. A kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
+at once, and then corrected (`rows.py`), each part of a row being read when it is needed and written once; negatives are
+read one after the other from a shuffled table instead of being drawn, so that those of the next prediction are known
+and can be asked for early; the logistic function comes from a table, made into errors times the rate once a job. A
+kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
 lost costs less than a lock.
@@ -19,7 +19,15 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import LANES, correct, correct_window, prefetch_row, write_scores
+from headway.training.word2vec.rows import (
+    LANES,
+    add_row,
+    correct,
+    correct_window,
+    prefetch_row,
+    write_scores,
+    zero_row,
+)
 from headway.training.word2vec.sigmoid import step_of
 
 Kernel = Callable[..., np.uint64]
@@ -59,7 +67,10 @@ def skip_gram(width: int, negatives: int) -> Kernel:
                     drawn = _draw(noise, drawn, targets, ahead, width, count)
                     write_scores(inputs, place, outputs, targets, errors, 0, width, count)
                     _score(errors, 0, targets, for_word, for_noise, count)
-                    correct(inputs, place, outputs, targets, errors, ahead, width, count)
+                    change = zero_row(width)
+                    for k in range(count):
+                        change = correct(inputs, place, outputs, targets[k], errors[k], change, ahead[k])
+                    add_row(inputs, place, change)
         return state
 
     return job

@@ -1,8 +1,11 @@
-"""What a kernel does with rows of matrices, as numba intrinsics: all outputs of an input, or of a window, at once.
+"""What a kernel does with rows of matrices, as numba intrinsics.
 
 A row of ``width`` floats (a multiple of 16) is worked on in strips of 16, each an LLVM vector. LLVM cuts these to what
-the processor has: one register with AVX-512, two with AVX2, four with NEON or SSE. Registers hold one strip of every
-row that takes part, so nothing is spilled however wide the rows are. Multiply-adds are `llvm.fmuladd`, which LLVM may
+the processor has: one register with AVX-512, two with AVX2, four with NEON or SSE. Scores, and the corrections of a
+window, go strip by strip through all rows that take part, so nothing is spilled however wide these are. The corrections
+of a pair go row by row, the input's change in registers: threads meet in the rows of frequent words, and one that works
+through six of these side by side loses them to the other more often than one that is done with each at once (two
+threads need half the time). Multiply-adds are `llvm.fmuladd`, which LLVM may
 fuse where the processor can; `llvm.fma` would call a library function where it cannot.
 
 Matrices come flat, aligned to 64 bytes, with rows padded to ``width``; a row is named by the offset of its first float.
@@ -16,7 +19,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, models, register_model
 
 LANES = 16
 ALIGNMENT = 4 * LANES  # bytes
@@ -81,39 +84,73 @@ def write_scores(
     return types.void(inputs, place, outputs, places, scores, first, width, count), code
 
 
+class Row(types.Type):
+    """The numba type of a row that a kernel holds in registers: as many vectors as it has strips."""
+
+    def __init__(self, width: int) -> None:
+        self.strips = width // LANES
+        super().__init__(name=f"Row({width})")
+
+
+@register_model(Row)
+class _RowModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, row: Row) -> None:
+        super().__init__(manager, row, ir.ArrayType(_VECTOR, row.strips))
+
+
 @intrinsic(prefer_literal=True)
+def zero_row(typing: Any, width: Any) -> tuple[Any, Code]:
+    """Return a row of zeros."""
+    row = Row(width.literal_value)
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return ir.Constant(ir.ArrayType(_VECTOR, row.strips), None)
+
+    return row(width), code
+
+
+@intrinsic
 def correct(
     typing: Any,
     inputs: Any,
     place: Any,
     outputs: Any,
-    places: Any,
-    errors: Any,
+    target: Any,
+    error: Any,
+    change: Any,
     ahead: Any,
-    width: Any,
-    count: Any,
 ) -> tuple[Any, Code]:
-    """Add to an input's row x the sum of g y, and g x to each output's row y, g being the outputs' errors."""
+    """Add g x to an output's row y, x being an input's row and g the output's error, and return change + g y."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        x_rows, y_rows, offsets, gs, coming = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5))
-        x = x_rows.row(values[1])
-        outputs = range(count.literal_value)
-        ys = [y_rows.row(offsets.element(k)) for k in outputs]
-        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
-        spread = [_spread(builder, gs.element(k)) for k in outputs]
-        with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
-            taken = changed = _load(builder, x, loop.index)
-            for g, y in zip(spread, ys, strict=True):
-                held = _load(builder, y, loop.index)
-                changed = _multiply_add(builder, g, held, changed)
-                _store(builder, _multiply_add(builder, g, taken, held), y, loop.index)
-            _store(builder, changed, x, loop.index)
-            for row in next_rows:
-                _prefetch(builder, row, loop.index)
+        x_rows, y_rows = _arrays(context, builder, signature, values, (0, 2))
+        x, y, coming = x_rows.row(values[1]), y_rows.row(values[3]), y_rows.row(values[6])
+        g, changed = _spread(builder, values[4]), values[5]
+        for number in range(change.strips):
+            strip = _LONG(number)
+            held = _load(builder, y, strip)
+            summed = _multiply_add(builder, g, held, builder.extract_value(changed, number))
+            changed = builder.insert_value(changed, summed, number)
+            _store(builder, _multiply_add(builder, g, _load(builder, x, strip), held), y, strip)
+            _prefetch(builder, coming, strip)
+        return changed
+
+    return change(inputs, place, outputs, target, error, change, ahead), code
+
+
+@intrinsic
+def add_row(typing: Any, matrix: Any, place: Any, change: Any) -> tuple[Any, Code]:
+    """Add a row to one in memory."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        row = _Array(context, builder, signature.args[0], values[0]).row(values[1])
+        for number in range(change.strips):
+            strip = _LONG(number)
+            added = builder.fadd(_load(builder, row, strip), builder.extract_value(values[2], number))
+            _store(builder, added, row, strip)
         return context.get_dummy_value()
 
-    return types.void(inputs, place, outputs, places, errors, ahead, width, count), code
+    return types.void(matrix, place, change), code
 
 
 @intrinsic(prefer_literal=True)
