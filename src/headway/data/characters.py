@@ -10,8 +10,8 @@ import numpy as np
 from headway.core import characters
 from headway.core.errors import DataError, UsageError
 from headway.core.files import read_json, write_json
-from headway.data.tokenizers import Encoded
-from headway.data.words import PATTERN, split_words
+from headway.data.tokenizers import Encoded, Located
+from headway.data.words import PATTERN, split_words, word_spans
 
 FILE = "characters.json"
 _FORMAT = 1
@@ -52,6 +52,15 @@ class CharacterTokenizer:
         """Return the ids of words that are cut already, int64 [words, width]."""
         rows = [characters.frame(_bytes(word), self.width) for word in words]
         return np.array(rows, np.int64).reshape(len(rows), self.width)
+
+    def located(self, texts: Sequence[str]) -> list[Located]:
+        """Return each text's words' ids and where they stand. Raises DataError on a text that is no Unicode."""
+        found = []
+        for text in texts:
+            spans = word_spans(text)
+            ids = self.words([text[first:last] for first, last in spans])
+            found.append(Located(ids, np.array(spans, np.int64).reshape(-1, 2)))
+        return found
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> Encoded:
         """Turn texts into words' ids [words, width]; ``cut`` counts those with more than max_tokens words, or with a

@@ -28,7 +28,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from headway.core.errors import DataError, UsageError
 from headway.core.files import write_json, write_text
-from headway.data.tokenizers import FILE, Encoded
+from headway.data.tokenizers import FILE, Encoded, Located
 
 MODEL_FILE = "spiece.model"
 SENTINELS = 100
@@ -36,6 +36,7 @@ PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0, 1, 2 of a vocabulary of T
 SPACE = "▁"
 _UNKNOWN_SHOWN = " ⁇ "
 _TEXTS_AT_ONCE = 1000
+_WORD = re.compile(r"\S+")
 _SENTINEL = re.compile(r"<extra_id_(\d+)>")
 _NOT_PLAIN = re.compile(r"[ -~]?[^ -~]+")  # what the table may replace: never ASCII letters alone
 UNICODE = normalizers.Sequence(  # what replaces characters where there is no table
@@ -164,6 +165,19 @@ class SentencePieceTokenizer:
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
             for row in self._rows(texts[start : start + _TEXTS_AT_ONCE], start)
         ]
+
+    def located(self, texts: Sequence[str]) -> list[Located]:
+        """Return each text's pieces and where they stand: those of a word share its characters, since what is
+        normalized no longer says which came from which. No piece of such a vocabulary goes beyond a word.
+        """
+        found = []
+        for text in texts:
+            spans = [match.span() for match in _WORD.finditer(text)]
+            words = self.pieces([text[first:last] for first, last in spans])
+            sizes = [len(word) for word in words]
+            placed = np.repeat(np.array(spans, np.int64).reshape(-1, 2), sizes, axis=0)
+            found.append(Located(np.concatenate([np.empty(0, np.int32), *words]), placed))
+        return found
 
     def decode(self, ids: Sequence[int] | np.ndarray, *, special: bool = False) -> str:
         """Turn ids into text; unknown pieces become " ⁇ ". special: keep <pad>, </s>, <unk> and sentinels as written.

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import tokenizers
@@ -33,6 +33,15 @@ class Encoded:
 
     ids: list[np.ndarray]
     cut: int
+
+
+class Located(NamedTuple):
+    """A text's ids [T], or [T, width] of characters, and where each token stands in it: ``spans`` [T, 2] are its first
+    character and the one behind its last.
+    """
+
+    ids: np.ndarray
+    spans: np.ndarray
 
 
 class Tokenizer:
@@ -142,6 +151,20 @@ class Tokenizer:
             encodings = self._tokenizer.encode_batch_fast(part, add_special_tokens=False)
             ids += [np.array(encoding.ids, np.int32) for encoding in encodings]
         return ids
+
+    def located(self, texts: Sequence[str]) -> list[Located]:
+        """Return each text's `pieces` and where they stand, in characters of the text as it was given, whatever the
+        tokenizer makes of capitals, accents and spaces. Raises DataError on a text that is no Unicode.
+        """
+        found: list[Located] = []
+        try:
+            for part in _parts(texts):
+                for encoding in self._tokenizer.encode_batch(part, add_special_tokens=False):
+                    spans = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+                    found.append(Located(np.array(encoding.ids, np.int32), spans))
+        except TypeError as error:
+            raise DataError(_not_unicode(texts), where="texts") from error
+        return found
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> Encoded:
         """Turn texts into ids; one longer than max_tokens, [CLS] and [SEP] included, loses its end and is

@@ -10,6 +10,7 @@ import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,13 +64,37 @@ def score(golds: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> Squ
     """
     if not golds:
         raise UsageError("no questions to score", where="golds")
-    exact, f1 = [], []
-    for question, right in golds.items():
-        answer = answers.get(question)
-        best = [gold for gold in right if normalise(gold)] or [
-            ""
-        ]  # as the official scorer: "the" is no answer
-        exact.append(0.0 if answer is None else max(exact_match(answer, gold) for gold in best))
-        f1.append(0.0 if answer is None else max(token_f1(answer, gold) for gold in best))
+    scores = [
+        best_match(answers[question], tuple(right)) if question in answers else (0.0, 0.0)
+        for question, right in golds.items()
+    ]
     missing = sum(question not in answers for question in golds)
-    return SquadScores(exact=np.array(exact), f1=np.array(f1), missing=missing)
+    exact, f1 = np.array(scores).T
+    return SquadScores(exact=exact, f1=f1, missing=missing)
+
+
+@lru_cache(maxsize=1 << 18)
+def best_match(answer: str, golds: tuple[str, ...]) -> tuple[float, float]:
+    """Return exact match and F1 of an answer against the best of the right ones; none: there should be no answer."""
+    best = [gold for gold in golds if normalise(gold)] or [""]  # as the official scorer: "the" is no answer
+    exact = max(exact_match(answer, gold) for gold in best)
+    return exact, max(token_f1(answer, gold) for gold in best)
+
+
+def best_threshold(gaps: np.ndarray, answered: np.ndarray, silent: np.ndarray) -> float:
+    """Return the threshold that gives the highest total score: a question is answered where its gap [B] (the score of
+    no answer less the best passage's) is no higher, and then scores ``answered`` [B], else ``silent`` [B].
+
+    It lies midway between the gaps that it parts; of equal totals the one that answers more. As the official script of
+    SQuAD 2.0 finds it.
+    """
+    order = np.argsort(gaps, kind="stable")
+    sorted_gaps = gaps[order]
+    totals = np.concatenate([[0.0], np.cumsum(answered[order])]) + np.concatenate(
+        [np.cumsum(silent[order][::-1])[::-1], [0.0]]
+    )
+    parts = np.concatenate([[True], sorted_gaps[1:] > sorted_gaps[:-1], [True]])  # equal gaps stay together
+    totals[~parts] = -np.inf
+    count = len(totals) - 1 - int(np.argmax(totals[::-1]))
+    ends = np.concatenate([[sorted_gaps[0] - 2.0], sorted_gaps, [sorted_gaps[-1] + 2.0]])
+    return float((ends[count] + ends[count + 1]) / 2)

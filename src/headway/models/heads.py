@@ -13,7 +13,7 @@ from headway.blocks.dropout import Dropout
 
 if TYPE_CHECKING:
     from headway.blocks.pictures import Pictures
-    from headway.blocks.ragged import Ragged
+    from headway.blocks.ragged import Ragged, Tokens
     from headway.models.base import Backbone, PictureBackbone
 
 
@@ -80,6 +80,20 @@ def _norm(norm: BatchNorm, x: Tensor) -> Tensor:
         normed: Tensor = norm(x)
         return normed
     return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+
+
+class TokenClassifier(nn.Module):
+    """A backbone of texts, read through each of its tokens' vectors, with a head on every one of them."""
+
+    def __init__(self, backbone: Backbone, head: ClassificationHead) -> None:
+        super().__init__()
+        self.backbone = cast("nn.Module", backbone)
+        self.head = head
+
+    def forward(self, batch: Tokens) -> Tensor:
+        """Return each token's logits, [N, C]."""
+        logits: Tensor = self.head(cast("Backbone", self.backbone).features(batch).tokens.values)
+        return logits
 
 
 class Classifier(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from headway.core.errors import UsageError
 from headway.models.base import Backbone
-from headway.models.heads import Classifier
+from headway.models.heads import Classifier, TokenClassifier
 from headway.training.averaging import ExponentialMean, StochasticMean
 from headway.training.companions import Companion, EarlyStop, Thaw
 from headway.training.groups import layered_groups
@@ -17,7 +17,7 @@ SWA_SHARE = (
 
 
 def compose(
-    model: Classifier, settings: TrainingSettings, score: Callable[[], float] | None = None
+    model: Classifier | TokenClassifier, settings: TrainingSettings, score: Callable[[], float] | None = None
 ) -> tuple[list[dict[str, Any]], Sequence[Companion]]:
     """Return AdamW's groups and the companions of a training; ``score`` is the model's on rows kept from it.
 

@@ -20,7 +20,7 @@ from headway.core.errors import WeightsError
 from headway.core.files import read_json, write_json
 from headway.core.progress import Progress
 from headway.models.base import Backbone, LanguageModel
-from headway.models.heads import Classifier
+from headway.models.heads import ClassificationHead, Classifier, TokenClassifier
 from headway.models.registry import (
     BACKBONES,
     LANGUAGE_MODELS,
@@ -33,7 +33,10 @@ from headway.weights.catalog import find
 from headway.weights.convert import Conversion, fill_model, to_theirs
 from headway.weights.formats import MODEL_TYPES, layout, layout_of
 from headway.weights.read import read_tensors, write_safetensors
+from headway.weights.rules import Rename
 
+HEAD_FILE = "head.safetensors"
+ANSWER_ENDS = 2  # logits of a token: that an answer begins with it, and that one ends with it
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 GOOGLE_CONFIG = "bert_config.json"
 ELMO_CONFIG = "options.json"
@@ -146,6 +149,39 @@ def save_classifier(model: Classifier, labels: Sequence[str], folder: Path, *, s
     write_safetensors(folder / "model.safetensors", to_theirs(model.state_dict(), form.CLASSIFIER))
 
 
+def save_reader(model: TokenClassifier, folder: Path) -> None:
+    """Write what reads answers out of a context into an existing folder, for `AutoModelForQuestionAnswering` where
+    transformers has the architecture's, else for `AutoModel` with the head beside it.
+    """
+    backbone = cast("Backbone", model.backbone)
+    form = layout(architecture_of(backbone))
+    if not hasattr(form, "READER"):
+        save_encoder(backbone, folder)
+        write_safetensors(folder / HEAD_FILE, model.head.state_dict())
+        return
+    config = {"architectures": [form.READER_CLASS], **form.write_config(backbone.config)}
+    write_json(folder / "config.json", config)
+    write_safetensors(folder / "model.safetensors", to_theirs(model.state_dict(), form.READER))
+
+
+def load_reader(folder: Path) -> TokenClassifier:
+    """Read what `save_reader` wrote. Raises WeightsError, LayoutError."""
+    architecture, config = open_config(folder)
+    form = layout(architecture)
+    if not hasattr(form, "READER"):
+        backbone, _ = load_encoder(folder)
+        model = TokenClassifier(backbone, ClassificationHead(backbone.num_features, ANSWER_ENDS, 0.0))
+        path = folder / HEAD_FILE
+        fill_model(model.head, read_tensors(path), (Rename("{rest}", "{rest}"),), where=str(path))
+        return model.eval()
+    with without_values():
+        backbone = cast("Backbone", backbone_class(architecture)(form.read_config(config)))
+        model = TokenClassifier(backbone, ClassificationHead(backbone.num_features, ANSWER_ENDS, 0.0))
+    path = weights_file(folder)
+    fill_model(model, read_tensors(path), form.READER, where=str(path))
+    return model.eval()
+
+
 def architecture_of(backbone: Backbone) -> str:
     """Return the registry's name for the backbone's class."""
     kind = type(backbone)
@@ -153,7 +189,7 @@ def architecture_of(backbone: Backbone) -> str:
 
 
 def opened_by(backbone: Backbone, part: str) -> str | None:
-    """Return what in transformers opens a folder with the "encoder" or the "classifier"; None: nothing."""
+    """Return what in transformers opens a folder with the "encoder", "classifier" or "reader"; None: nothing."""
     opened: dict[str, str] = getattr(layout(architecture_of(backbone)), "OPENED_BY", {})
     return opened.get(part)
 

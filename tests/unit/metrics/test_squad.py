@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from headway.core.errors import UsageError
-from headway.metrics.squad import exact_match, normalise, score, token_f1
+from headway.metrics.squad import best_threshold, exact_match, normalise, score, token_f1
 from shared_files import DATA
 
 BERT = "BERT_ensemble_Google_AI_Language.json"
@@ -52,3 +53,26 @@ def test_questions_without_an_answer_want_an_empty_one() -> None:
     assert found.exact.tolist() == found.f1.tolist() == [0, 0] and found.missing == 1
     with pytest.raises(UsageError, match="no questions"):
         score({}, {"a": "b"})
+
+
+def test_the_threshold_is_the_best_of_all() -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 2, 7, 40):
+        for _ in range(20):
+            gaps = np.round(random.normal(size=size), 1)  # with equal ones
+            answerable = random.random(size) < 0.6
+            answered, silent = answerable * random.random(size), 1.0 - answerable
+            found = best_threshold(gaps, answered, silent)
+            totals = {
+                bound: np.where(gaps > bound, silent, answered).sum()
+                for bound in (gaps.min() - 1, *(np.unique(gaps) + 1e-3))
+            }
+            assert np.where(gaps > found, silent, answered).sum() == pytest.approx(max(totals.values()))
+
+
+def test_a_threshold_that_never_matters_answers_everything() -> None:
+    gaps = np.array([-3.0, 5.0])
+    assert (
+        best_threshold(gaps, np.ones(2), np.zeros(2)) > 5
+        and best_threshold(gaps, np.zeros(2), np.ones(2)) < -3
+    )

@@ -10,6 +10,8 @@ A layout module offers:
     OPENED_BY                                  what in transformers opens an "encoder", a "classifier"; none: left out
     read_head_dropout(theirs) -> float         the classifier's dropout, which HEAD_DROPOUT is their key for
 
+Where transformers has a class that reads answers out of a context, it also offers READER, the rules of a backbone with
+such a head, and READER_CLASS.
 That of a language model also offers LANGUAGE, the rules of the model with its head, and LANGUAGE_CLASS; and where that
 is a class around the backbone, language_rules(tensors) to read it.
 That of an encoder-decoder also offers encoder_decoder_rules(config) and ENCODER_DECODER_CLASS.

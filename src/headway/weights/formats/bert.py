@@ -12,9 +12,14 @@ from headway.weights.rules import Concat, Drop, Omit, Rename, Respell, Rule, Tie
 ENCODER_CLASS = "BertModel"
 CLASSIFIER_CLASS = "BertForSequenceClassification"
 PRETRAINING_CLASS = "BertForPreTraining"
+READER_CLASS = "BertForQuestionAnswering"
 MASKED_LANGUAGE_CLASS = "BertForMaskedLM"
 HEAD_DROPOUT = "classifier_dropout"
-OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
+OPENED_BY = {
+    "encoder": "AutoModel",
+    "classifier": "AutoModelForSequenceClassification",
+    "reader": "AutoModelForQuestionAnswering",
+}
 
 _LAYER = "encoder.layer.{i}."
 
@@ -71,7 +76,13 @@ MASKED_LANGUAGE: tuple[Rule, ...] = (  # BertForMaskedLM has no pooler; other fi
     Drop("cls.seq_relationship.{part}", "the next-sentence head, not part of this model"),
 )
 
+READER: tuple[Rule, ...] = (
+    *under(ENCODER, "bert.", "backbone."),
+    Rename("qa_outputs.{part}", "head.classifier.{part}"),
+)
+
 _OTHER_HEADS: tuple[Rule, ...] = (
+    Drop("qa_outputs.{part}", "a head for questions, not part of the encoder"),
     Drop("cls.{rest}", "a pretraining head, not part of the encoder"),
     Drop("classifier.{part}", "a classification head, not part of the encoder"),
 )

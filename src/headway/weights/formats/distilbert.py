@@ -12,9 +12,14 @@ from headway.weights.rules import Concat, Drop, Rename, Rule, Tie, under
 
 ENCODER_CLASS = "DistilBertModel"
 CLASSIFIER_CLASS = "DistilBertForSequenceClassification"
+READER_CLASS = "DistilBertForQuestionAnswering"
 MASKED_LANGUAGE_CLASS = "DistilBertForMaskedLM"
 HEAD_DROPOUT = "seq_classif_dropout"
-OPENED_BY = {"encoder": "AutoModel", "classifier": "AutoModelForSequenceClassification"}
+OPENED_BY = {
+    "encoder": "AutoModel",
+    "classifier": "AutoModelForSequenceClassification",
+    "reader": "AutoModelForQuestionAnswering",
+}
 
 _LAYER = "transformer.layer.{i}."
 _NORM_EPS = 1e-12  # their code's constant; their configuration has no key for it
@@ -49,7 +54,13 @@ MASKED_LANGUAGE: tuple[Rule, ...] = (
     Rename("vocab_projector.bias", "masked.bias"),
 )
 
+READER: tuple[Rule, ...] = (
+    *under(ENCODER, "distilbert.", "backbone."),
+    Rename("qa_outputs.{part}", "head.classifier.{part}"),
+)
+
 _OTHER_HEADS: tuple[Rule, ...] = (
+    Drop("qa_outputs.{part}", "a head for questions, not part of the encoder"),
     Drop("vocab_{rest}", "a pretraining head, not part of the encoder"),
     Drop("pre_classifier.{part}", "a classification head, not part of the encoder"),
     Drop("classifier.{part}", "a classification head, not part of the encoder"),
