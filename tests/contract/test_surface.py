@@ -33,8 +33,8 @@ def test_the_options_of_fit_and_predict() -> None:
     )
     assert options["ngram"] == sorted("--order --by --out".split())
     assert options["evaluate"] == sorted(
-        "--glue --snli --out --stride --baseline --shots --template --normalize --text --label --rung --max-rows "
-        "--seed --weights --quiet -q".split()
+        "--glue --snli --squad --out --stride --baseline --shots --template --normalize --text --label --rung "
+        "--max-rows --seed --weights --quiet -q".split()
     )
 
 

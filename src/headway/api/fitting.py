@@ -56,11 +56,12 @@ def fit(
     """Climb the ladder on labelled texts, pairs of texts, or pictures, and return the finished run.
 
     Arguments:
-        data, test: paths (CSV, TSV, JSONL, Parquet) or data frames; or pictures: a folder of class folders, with or
-            without train and test above them, a zip file of such, a table of paths. ``test`` replaces the held-out
-            rows.
+        data, test: paths (CSV, TSV, JSONL, Parquet, SQuAD's JSON) or data frames; or pictures: a folder of class
+            folders, with or without train and test above them, a zip file of such, a table of paths. ``test`` replaces
+            the held-out rows.
         text, label: the columns; inferred and said when left out. Two names in ``text`` make pairs of texts.
-        task: "classes", "numbers" or "labels" (several a row); recognised from the labels and said when left out.
+        task: "classes", "numbers", "labels" (several a row) or "answers" (to questions on contexts); recognised from
+            the data and said when left out.
         model: the pretrained encoder: a name in the zoo, or a folder in a published layout, such as `pretrain` makes;
             minilm for texts and mobilenet-v2 for pictures when left out.
         student: what the distilled rung teaches: so many layers of the model (half of them when left out), or another
@@ -179,6 +180,8 @@ def learning_rates(
 
     progress = progress or Silent()
     rows, _ = take_in(Intake(data=data, text=text, label=label, seed=seed), progress)
+    if rows.examples.task == "answers":
+        raise UsageError("rates are tried on texts with labels, and these are questions", where="data")
     training = rows.examples.take(rows.parts[0].train)
     return FineTuning(str(model), machine.choose_device(device), recipe).try_rates(training, seed, progress)
 

@@ -40,6 +40,7 @@ def score_benchmark(
     *,
     glue: str | Path | None = None,
     snli: str | Path | None = None,
+    squad: str | Path | None = None,
     rung: str | None = None,
     out: str | Path = "submission",
 ) -> "BenchmarkResult":
@@ -48,18 +49,21 @@ def score_benchmark(
     Arguments:
         glue: the folder of one of GLUE's tasks; what has no labels is answered in the server's form.
         snli: a file of SNLI's.
+        squad: a file in SQuAD's form, 1.1 or 2.0; the answers are written as its official script takes them.
         out: the folder in which submission files are put.
 
     Raises RunError, DataError, UsageError (the run was not trained for it).
     """
     from headway.core.errors import UsageError
-    from headway.ladder.benchmarks import score_glue, score_snli
+    from headway.ladder.benchmarks import score_glue, score_snli, score_squad
 
     opened = run if isinstance(run, Run) else Run.open(run)
-    if (glue is None) == (snli is None):
-        raise UsageError("give one of them", where="--glue, --snli")
+    if sum(given is not None for given in (glue, snli, squad)) != 1:
+        raise UsageError("give one of them", where="--glue, --snli, --squad")
     if glue is not None:
         return score_glue(opened, Path(glue), Path(out), rung)
+    if squad is not None:
+        return score_squad(opened, Path(squad), Path(out), rung)
     assert snli is not None
     return score_snli(opened, Path(snli), rung)
 

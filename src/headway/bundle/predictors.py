@@ -24,6 +24,8 @@ KINDS = {
     "linear_tagger": "headway.models.linear_tagger:LinearTagger",
     "vector_tagger": "headway.models.vector_tagger:VectorTagger",
     "encoder_tagger": "headway.tasks.tagging:EncoderTagger",
+    "unanswered": "headway.models.unanswered:Unanswered",
+    "reader": "headway.tasks.reader:ExtractiveReader",
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",
     "averaged_vectors": "headway.models.averaged_vectors:AveragedVectors",

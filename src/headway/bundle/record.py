@@ -99,7 +99,7 @@ class DataFacts:
     training_rows: int
     held_out_rows: int
     notes: tuple[str, ...]  # everything that was said aloud about the data
-    task: str = "classes"  # or "numbers", or "labels": several a row
+    task: str = "classes"  # or "numbers", "labels" (several a row), "answers"
     second_text_column: str | None = None  # of pairs of texts
     numbers: NumberFacts | None = None  # where they are learned, in the place of labels
     pictures: PictureFacts | None = None  # where the rows are pictures

@@ -9,6 +9,7 @@ import numpy as np
 
 from headway.bundle.predictors import Calibrated, load_predictor
 from headway.bundle.record import FORMAT, RunRecord
+from headway.core.answers import NOTHING
 from headway.core.errors import RunError, UsageError
 from headway.core.files import read_json
 from headway.data.inputs import Sentence, TextPair
@@ -46,6 +47,35 @@ class TaggedSentence(NamedTuple):
         """Type and words of each span: (("location", "Empire State Building"),)."""
         found = spans(self.tags)
         return tuple((kind, " ".join(self.words[start:end])) for start, end, kind in found)
+
+
+class Passage(NamedTuple):
+    """A passage of a context, where it stands there, and its probability; empty and without a place: no answer."""
+
+    text: str
+    start: int | None
+    end: int | None
+    probability: float
+
+
+class Answer(NamedTuple):
+    """What answers a question on a context, as `Passage` has it, and the likeliest answers, this one first."""
+
+    text: str
+    start: int | None
+    end: int | None
+    probability: float
+    likeliest: tuple[Passage, ...]
+
+    @classmethod
+    def of(cls, context: str, answers: np.ndarray) -> "Answer":
+        """Name what a predictor gave, [20, 3] (`core.answers`)."""
+        likeliest = []
+        for first, behind, probability in answers[answers[:, 2] > 0].tolist():
+            start, end = (None, None) if first == NOTHING else (int(first), int(behind))
+            text = "" if start is None else context[start:end]
+            likeliest.append(Passage(text, start, end, probability))
+        return cls(*likeliest[0], tuple(likeliest))
 
 
 class Run:
@@ -123,8 +153,9 @@ class Run:
         """Predict one input or a sequence of them, with the shipped rung or the one named.
 
         An input is a text, or (first, second) where the run was trained on pairs, or the path of a picture's file, or a
-        list of words where the run tags these (or a text, which is cut at white space). Each gives a `Prediction`; a
-        number where the run learned numbers, a `LabelSet` where a row may have several labels, a `TaggedSentence`.
+        list of words where the run tags these (or a text, which is cut at white space), or (question, context). Each
+        gives a `Prediction`; a number where the run learned numbers, a `LabelSet` where a row may have several labels,
+        a `TaggedSentence`, an `Answer`.
         Raises UsageError on an input of another kind, PictureError on a picture that cannot be used.
         """
         if isinstance(inputs, str | Path) or (self.reads_pairs and _is_pair(inputs)):
@@ -136,6 +167,8 @@ class Run:
             return [
                 _tagged(words, shares, predictor.labels) for words, shares in zip(rows, outputs, strict=True)
             ]
+        if self.answers_questions:
+            return [Answer.of(pair.second, answers) for pair, answers in zip(rows, outputs, strict=True)]
         if not predictor.labels:
             return [float(number) for number in outputs]
         predictions: list[Prediction | LabelSet] = []
@@ -153,6 +186,11 @@ class Run:
     def reads_pairs(self) -> bool:
         """Whether a row is a pair of texts."""
         return len(self.record.data.text_columns) == 2
+
+    @property
+    def answers_questions(self) -> bool:
+        """Whether a row is a question on a context, which a passage of it answers."""
+        return self.record.data.task == "answers"
 
     @property
     def reads_words(self) -> bool:

@@ -221,6 +221,8 @@ def print_benchmark(found: "BenchmarkResult") -> None:
     for part in found.scores:
         if part.left_out:
             print(f"{part.part}: {part.left_out:,} pairs without a gold label are not scored")
+    if not lines:
+        print("Not scored: the answers are hidden, and only the benchmark's server knows them")
     for path in found.written:
         print(f"Answers for the server: {path}")
 

@@ -25,8 +25,11 @@ def evaluate(
         Path | None, typer.Option(metavar="DIR", help="Score a run on the files of one of GLUE's tasks.")
     ] = None,
     snli: Annotated[Path | None, typer.Option(metavar="FILE", help="Score a run on SNLI's own file.")] = None,
+    squad: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Score a run on a file in SQuAD's form.")
+    ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the answers to GLUE's test files are put.")
+        Path, typer.Option(metavar="DIR", help="Where the answers to GLUE's test files and to SQuAD are put.")
     ] = Path("submission"),
     stride: Annotated[
         int | None, typer.Option(metavar="N", help="Tokens between windows. [half of what the model reads]")
@@ -64,11 +67,13 @@ def evaluate(
     from headway import api
     from headway.cli import display
 
-    if glue is not None or snli is not None:
-        display.print_benchmark(api.score_benchmark(source, glue=glue, snli=snli, rung=rung, out=out))
+    if glue is not None or snli is not None or squad is not None:
+        display.print_benchmark(
+            api.score_benchmark(source, glue=glue, snli=snli, squad=squad, rung=rung, out=out)
+        )
         return
     if data is None:
-        raise typer.BadParameter("give a file, or with a run --glue or --snli", param_hint="DATA")
+        raise typer.BadParameter("give a file, or with a run --glue, --snli or --squad", param_hint="DATA")
     if api.is_run(source):
         display.print_scores(api.score_run(source, data, text=text, label=label, rung=rung))
         return

@@ -17,7 +17,7 @@ def fit(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="CSV, TSV, JSONL or Parquet: one row an example; CoNLL; or a folder or zip of pictures."
+            help="CSV, TSV, JSONL, Parquet: one row an example; CoNLL; SQuAD's JSON; a folder or zip of pictures."
         ),
     ] = None,
     text: Annotated[
@@ -30,7 +30,8 @@ def fit(
     task: Annotated[
         str | None,
         typer.Option(
-            help="What the labels are: classes, numbers, labels (several a row) or tags (of words). [recognised]"
+            help="What the labels are: classes, numbers, labels (several a row), tags (of words) or answers (SQuAD). "
+            "[recognised]"
         ),
     ] = None,
     test: Annotated[
@@ -72,14 +73,17 @@ def fit(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="The deciding metric: accuracy or macro-f1, pearson or spearman. [by the labels]"),
+        typer.Option(
+            help="The deciding metric: accuracy or macro-f1, pearson or spearman, answer-f1 or exact-match. "
+            "[by the labels]"
+        ),
     ] = None,
     rungs: Annotated[
         str | None,
         typer.Option(
             help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,distilled,finetuned or all, "
-            "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned. "
-            "[without embeddings, vectors, static and ulmfit, as far as they fit]"
+            "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned; of questions "
+            "unanswered,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
         ),
     ] = None,
     budget: Annotated[
@@ -211,5 +215,6 @@ def _print_result(run: "Run") -> None:
     typer.echo(f"\nReport:  {run.report}")
     example = '"one text" "another"' if run.reads_pairs else '"some text"'
     example = '"a sentence"' if run.reads_words else example
+    example = '"a question" "its context"' if run.answers_questions else example
     example = "photo.jpg" if run.reads_pictures else example
     typer.echo(f"Use it:  headway predict {run.folder} {example}")

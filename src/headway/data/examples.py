@@ -7,11 +7,12 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
+from headway.core.tensors import rows_to_arrays
 from headway.data.inputs import kin_groups
 
 # What is learned: which one of some classes a row is of, a number, which of some labels it has, any number of them, or
-# a tag for each of its words.
-Task = Literal["classes", "numbers", "labels", "tags"]
+# a tag for each of its words, or which passage of a context answers a question.
+Task = Literal["classes", "numbers", "labels", "tags", "answers"]
 TASKS: tuple[Task, ...] = get_args(Task)
 _STRATA = 10  # of numbers
 
@@ -22,8 +23,9 @@ class Examples:
 
     Of classes, ``targets`` [B] index ``names``, which are sorted as strings; of numbers, they are those, in float64,
     and there are no names; of labels, they say which of the names a row has, bool [B, C]; of tags, they are [B] arrays
-    of int64, which index the names, one for each word. Inputs that count as the
-    same, or as kin (`inputs.kin_groups`), share a number in ``groups`` [B], and are never on both sides of a split.
+    of int64, which index the names, one for each word; of answers, they are `squad.Question` objects. Inputs that count
+    as the same, or as kin (`inputs.kin_groups`), share a number in ``groups`` [B], and are never on both sides of a
+    split.
     """
 
     inputs: tuple[Any, ...]
@@ -58,11 +60,13 @@ class Examples:
 
     @property
     def strata(self) -> npt.NDArray[np.int64]:
-        """What a split spreads evenly over its parts, [B]: the class, the tenth of the rows that a number is in, or a
-        row's rarest label or tag.
+        """What a split spreads evenly over its parts, [B]: the class, the tenth of the rows that a number is in, a
+        row's rarest label or tag, or whether a question has an answer.
         """
         if self.task == "classes":
             return self.targets
+        if self.task == "answers":
+            return np.array([bool(question.answers) for question in self.targets], dtype=np.int64)
         if self.task in {"labels", "tags"}:
             held = self._held
             rarest = np.where(held, held.sum(axis=0), len(self) + 1).argmin(axis=1)
@@ -79,6 +83,13 @@ class Examples:
         for row, tags in enumerate(self.targets):
             held[row, tags] = True
         return held
+
+    @property
+    def target_bytes(self) -> bytes:
+        """What the targets are, for a hash."""
+        if self.task == "answers":
+            return repr(self.targets.tolist()).encode()
+        return b"".join(array.tobytes() for array in rows_to_arrays(self.targets).values())
 
     def rows_of_names(self, among: npt.NDArray[Any] | slice = slice(None)) -> npt.NDArray[np.int64]:
         """Return how many rows, of those that are chosen, have each of the names, [C]."""

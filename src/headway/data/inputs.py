@@ -87,10 +87,10 @@ def kin_groups(inputs: Sequence[Any]) -> npt.NDArray[np.int64]:
     common = np.bincount(first) > max(2.0, len(inputs) / 20)
     alone = common[first]
     first[alone] = len(common) + np.arange(int(alone.sum()))
-    return _joined(duplicates, first)
+    return joined(duplicates, first)
 
 
-def _joined(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def joined(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the finest groups of which each group of either is a part, numbered as they come."""
     found = np.arange(len(a))
     while True:

@@ -41,7 +41,7 @@ def read_table(source: Any, *, available: int | None = None) -> Table:
     """
     if not isinstance(source, str | Path):
         return _from_frame(source)
-    path = _existing(Path(source))
+    path = existing(Path(source))
     if _is_parquet(path):
         require_memory(str(path), path.stat().st_size * _PARQUET_UNPACKED, available)
         return _read_parquet(path)
@@ -62,7 +62,7 @@ def read_chunks(source: str | Path, size: int = 1000) -> Iterator[Table]:
     if str(source) == "-":
         yield from _from_blocks(_plain_blocks(_stdin_lines(), size), "stdin", ())
         return
-    path = _existing(Path(source))
+    path = existing(Path(source))
     if _is_parquet(path):
         yield from _parquet_chunks(path, size)
         return
@@ -354,7 +354,7 @@ def _passed_over(blank: int, missing: dict[str, int]) -> list[str]:
 # Paths
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """Return the path if it is a file that may be read; raises DataError that says what is there instead."""
     if path.is_dir():
         tables = sorted(p.name for p in path.iterdir() if _suffix(p) in _JSON_LINES | _PARQUET | _DELIMITED)

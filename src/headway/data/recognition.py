@@ -1,10 +1,12 @@
-"""What is to be learned from a column of labels, as its values show: classes, numbers, several labels a row, or a tag
-for each word.
+"""What is to be learned: from a column of labels, as its values show, classes, numbers, several labels a row, or a tag
+for each word; from SQuAD's JSON, answers to questions.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from headway.data.tags import are_tags
 
 FEW_VALUES = 20  # so many different whole numbers may always be classes
 FEW_FRACTIONS = 5  # so many different numbers with decimals
+_BEGINNING = 1 << 20  # characters of a file that are looked at
+_SQUAD = re.compile(r'\s*\{(?:.*?[,{])?\s*"data"\s*:\s*\[\s*\{.*"(?:paragraphs|qas)"\s*:\s*\[', re.DOTALL)
 
 
 def recognise_task(labels: Sequence[str], inputs: Sequence[Any] = ()) -> Task:
@@ -69,3 +73,15 @@ def as_number(label: str) -> float | None:
 def number_words(number: float) -> str:
     """Write a number in six digits: '3.8', '1250', '0.000213'."""
     return f"{number:.6g}"
+
+
+def is_squad(source: Any) -> bool:
+    """Return whether this is the path of a file that begins as SQuAD's JSON does, whether or not it is whole."""
+    if not isinstance(source, str | Path) or not Path(source).is_file():
+        return False
+    try:
+        with Path(source).open(encoding="utf-8-sig") as file:
+            beginning = file.read(_BEGINNING)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(_SQUAD.match(beginning))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 
 from headway.bundle.record import Score
 from headway.bundle.run import Run
+from headway.core.answers import told
 from headway.core.errors import DataError, RunError, UsageError
-from headway.core.files import write_text
+from headway.core.files import write_json, write_text
 from headway.data.examples import Examples
 from headway.data.glue import GlueTask, glue_examples, glue_inputs, glue_task, read_glue
 from headway.data.snli import LABELS, read_snli
+from headway.data.squad import SquadFile, read_squad
 from headway.data.table import listed
-from headway.metrics import correlation, spans
+from headway.metrics import correlation, spans, squad
 from headway.metrics.classification import f1_counts, from_matthews_counts, matthews_counts
 from headway.metrics.metric import Metric, OfClasses, OfRows
+from headway.metrics.row_bootstrap import mean, row_interval
 
 SEED = 0  # of the intervals
 _LOWEST, _HIGHEST = 0.0, 5.0  # of STS-B
@@ -78,6 +81,55 @@ def score_snli(run: Run, path: Path, rung: str | None = None) -> BenchmarkResult
     return BenchmarkResult(scores=(found,))
 
 
+def score_squad(run: Run, path: Path, out: Path, rung: str | None = None) -> BenchmarkResult:
+    """Score a run on a file in SQuAD's form, and write its answers as the official script and server take them: an
+    object of each question's id and the answer, empty for none.
+
+    Where some questions have no answer they and the others are scored apart too. A file whose answers are hidden is
+    answered and not scored. Raises DataError, UsageError where the run answers no questions, and RunError where the
+    answers are there already.
+    """
+    if run.record.data.task != "answers":
+        raise UsageError(
+            f"the run learned {run.record.data.task}, SQuAD wants answers", where=str(run.folder)
+        )
+    file = read_squad(path)
+    if not file.hidden:
+        file.require_answers()
+    target = out / "predictions.json"
+    _require_free(target)
+    outputs = run.predictor(rung).predict(
+        [(question.question, question.context) for question in file.questions]
+    )
+    answers = {
+        question.id: told(question.context, likeliest[0])
+        for question, likeliest in zip(file.questions, outputs, strict=True)
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_json(target, answers, indent=None)
+    scores = () if file.hidden else _squad_scores(file, answers)
+    return BenchmarkResult(scores=scores, written=(target,))
+
+
+def _squad_scores(file: SquadFile, answers: Mapping[str, str]) -> tuple[BenchmarkScore, ...]:
+    """Return the figures of all questions; of those with and without an answer too, where there are both."""
+    parts = {f"SQuAD {Path(file.source).name}": list(file.questions)}
+    answered = [question for question in file.questions if question.answers]
+    if 0 < len(answered) < len(file.questions):
+        parts["  with an answer"] = answered
+        parts["  without an answer"] = [question for question in file.questions if not question.answers]
+    found = []
+    for part, questions in parts.items():
+        golds = {question.id: [span.text for span in question.answers or ()] for question in questions}
+        scored = squad.score(golds, answers)
+        scores = {}
+        for name, each in (("exact_match", scored.exact), ("answer_f1", scored.f1)):
+            interval = row_interval(np.stack([np.ones(len(each)), each], axis=1), mean, SEED)
+            scores[name] = Score(value=interval.value, low=interval.low, high=interval.high)
+        found.append(BenchmarkScore(part=part, rows=len(questions), scores=scores))
+    return tuple(found)
+
+
 def official_metric(name: str, classes: int) -> Metric:
     """Return the metric of this name, for so many classes; F1 is that of the class named second, "1"."""
     if name == "f1":
@@ -94,10 +146,11 @@ def official_metric(name: str, classes: int) -> Metric:
 def _answers(run: Run, names: Sequence[str], benchmark: str, texts: int, rung: str | None) -> np.ndarray:
     """Return, for each of the run's labels, its place among the benchmark's names: by name, whatever their orders."""
     known = run.predictor(rung).labels
-    if set(known) != set(names):
-        told = f"answers with {listed(known)}" if known else "answers with numbers"
+    if set(known) != set(names) or run.record.data.task == "answers":
+        kind = "passages" if run.record.data.task == "answers" else "numbers"
+        given = f"answers with {listed(known)}" if known else f"answers with {kind}"
         wanted = f"with {listed(tuple(names))}" if names else "with numbers"
-        raise UsageError(f"the run {told}; {benchmark} is answered {wanted}", where=str(run.folder))
+        raise UsageError(f"the run {given}; {benchmark} is answered {wanted}", where=str(run.folder))
     if len(run.record.data.text_columns) != texts:
         wanted = "pairs of texts" if texts == 2 else "single texts"
         raise UsageError(f"the run was not trained on {wanted}, which {benchmark} has", where=str(run.folder))
@@ -126,12 +179,16 @@ def _score(
     return BenchmarkScore(part=part, rows=len(examples), scores=scores, left_out=left_out)
 
 
+def _require_free(target: Path) -> None:
+    if target.exists():
+        raise RunError("already exists", where=str(target), remedy="Choose another --out, or remove it.")
+
+
 def _submit(
     run: Run, rung: str | None, task: GlueTask, source: Path, target: Path, labels: np.ndarray
 ) -> Path:
     """Write `index`, `prediction`: a label's name, or a number from 0 to 5."""
-    if target.exists():
-        raise RunError("already exists", where=str(target), remedy="Choose another --out, or remove it.")
+    _require_free(target)
     table = read_glue(source, task)
     said = _said(run, rung, glue_inputs(table, task), labels)
     text = io.StringIO()

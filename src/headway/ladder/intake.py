@@ -21,6 +21,7 @@ from headway.data.splits import stratified_sample
 from headway.data.table import Table
 from headway.ladder.picture_intake import holds_pictures, take_in_pictures
 from headway.ladder.rows import Rows, join_test, label_facts, part_rows
+from headway.ladder.squad_intake import holds_questions, take_in_questions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Intake:
 
 def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
     """Read, check and part the user's rows; say each note aloud. Raises DataError, UsageError, ResourceError."""
+    if holds_questions(intake.data, intake.task):
+        return take_in_questions(intake, progress)
     if holds_pictures(intake.data, intake.text):
         return take_in_pictures(intake, progress)
     table = read_table(intake.data)

@@ -52,8 +52,8 @@ class Judge(Protocol):
     def header(self, rung: str) -> list[str]:
         """Return a rung's columns of `predictions.csv`."""
 
-    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
-        """Return what stands in these columns, [B][column]."""
+    def cells(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> list[list[str]]:
+        """Return what stands in these columns for the held-out rows, [B][column]."""
 
 
 def metric_named(judge: Judge, name: str) -> Metric:

@@ -12,6 +12,7 @@ from headway.data.examples import Examples
 from headway.data.inputs import shown
 from headway.data.label_sets import names_cell
 from headway.data.recognition import number_words
+from headway.ladder.answer_judge import AnswerJudge
 from headway.ladder.judge import WORST_ERRORS, Details, Judge, Outputs, asked_metric
 from headway.ladder.tag_judge import TagJudge
 from headway.metrics import correlation
@@ -30,6 +31,8 @@ def judge_of(examples: Examples) -> Judge:
         return NumberJudge()
     if examples.task == "tags":
         return TagJudge(examples.names)
+    if examples.task == "answers":
+        return AnswerJudge()
     return LabelJudge(examples.names) if examples.task == "labels" else ClassJudge(examples.names)
 
 
@@ -118,7 +121,7 @@ class ClassJudge:
         """Return one column for the class, one for its probability."""
         return [rung, f"{rung}_probability"]
 
-    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+    def cells(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> list[list[str]]:
         """Return the likeliest class's name and calibrated probability."""
         confidence = _calibrated(outputs, temperature).max(axis=1)
         return [
@@ -181,7 +184,7 @@ class NumberJudge:
         """Return one column."""
         return [rung]
 
-    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+    def cells(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> list[list[str]]:
         """Return the numbers in six digits."""
         return [[number_words(number)] for number in outputs]
 
@@ -252,7 +255,7 @@ class LabelJudge:
         """Return one column."""
         return [rung]
 
-    def cells(self, outputs: Outputs, temperature: float | None) -> list[list[str]]:
+    def cells(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> list[list[str]]:
         """Return the names of the labels that are more likely than not."""
         return [[self.target_cell(row)] for row in self.said(outputs)]
 
@@ -261,7 +264,7 @@ class LabelJudge:
 KNOWN_METRICS: tuple[str, ...] = tuple(
     dict.fromkeys(
         metric.name
-        for judge in (ClassJudge(()), NumberJudge(), LabelJudge(()), TagJudge(()))
+        for judge in (ClassJudge(()), NumberJudge(), LabelJudge(()), TagJudge(()), AnswerJudge())
         for metric in judge.metrics
     )
 )

@@ -15,7 +15,6 @@ from headway.core.circumstances import require_same
 from headway.core.errors import UsageError
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
-from headway.core.tensors import rows_to_arrays
 from headway.core.times import parse_seconds
 from headway.core.versions import installed_versions
 from headway.data.examples import TASKS, Task
@@ -27,6 +26,8 @@ from headway.ladder.picture_rungs import picture_rungs
 from headway.ladder.plan import Plan, choose_rungs
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import USUAL, Rung, text_rungs
+from headway.ladder.squad_intake import holds_questions
+from headway.training.reading_settings import ReadingSettings
 from headway.training.settings import TrainingSettings
 from headway.weights import catalog
 from headway.weights.cache import cache_folder
@@ -140,6 +141,8 @@ class Options:
         )
         hashes = self.hashes()
         rows, facts = take_in(intake, progress)
+        if rows.examples.task == "answers":
+            self._refuse_what_is_for_texts("questions")
         unlabelled = self._unlabelled(rows, facts, progress)
         examples = rows.examples
         ladder = self._ladder(unlabelled, examples.task, pairs=are_pairs(examples.inputs))
@@ -172,11 +175,7 @@ class Options:
 
     def _ladder(self, unlabelled: Sequence[str], task: Task, *, pairs: bool) -> list[Rung]:
         if holds_pictures(self.data, self.text):
-            for name in ("student", "unlabelled", "vectors", "language_model"):
-                if getattr(self, name) is not None:
-                    raise UsageError(
-                        "is for texts, and these are pictures", where=f"--{name.replace('_', '-')}"
-                    )
+            self._refuse_what_is_for_texts("pictures")
             if self.task not in (None, "classes"):
                 raise UsageError(f"pictures have classes, not {self.task}", where="--task")
             return picture_rungs(self.device, self.model, recipe=self.recipe)
@@ -192,7 +191,14 @@ class Options:
             recipe=self.recipe,
         )
 
+    def _refuse_what_is_for_texts(self, found: str) -> None:
+        for name in ("student", "unlabelled", "vectors", "language_model"):
+            if getattr(self, name) is not None:
+                raise UsageError(f"is for texts, and these are {found}", where=f"--{name.replace('_', '-')}")
+
     def _settings_class(self) -> type[TrainingSettings]:
+        if holds_questions(self.data, self.task):
+            return ReadingSettings
         if not holds_pictures(self.data, self.text):
             return TrainingSettings
         from headway.training.picture_settings import PictureSettings
@@ -260,8 +266,7 @@ def _hash_rows(rows: Rows) -> str:
     for one in rows.examples.inputs:
         digest.update(json.dumps(identity(one)).encode() + b"\n")
     digest.update(json.dumps(rows.examples.names).encode())
-    for array in rows_to_arrays(rows.examples.targets).values():
-        digest.update(array.tobytes())
+    digest.update(rows.examples.target_bytes)
     for part in rows.parts:
         digest.update(part.train.tobytes() + b"/" + part.held_out.tobytes())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from headway.weights import catalog
 if TYPE_CHECKING:
     from headway.ladder.distillation import Distillation
     from headway.ladder.encoder_training import FineTuning, FrozenTraining
+    from headway.ladder.reader_training import ReaderTraining
     from headway.ladder.tag_training import FrozenTagging
     from headway.models.bag import BagConfig
     from headway.models.base import Predictor
@@ -30,7 +31,7 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "shares", "mean", "lexicon", "ngrams", "pixels")
+LIGHT = ("majority", "shares", "mean", "unanswered", "lexicon", "ngrams", "pixels")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
 USUAL = (*LIGHT, "frozen", "scratch", "distilled", "finetuned")
@@ -183,11 +184,11 @@ class EncoderRung:
         self._options = options
 
     @cached_property
-    def training(self) -> "FrozenTraining | FineTuning | FrozenTagging":
+    def training(self) -> "FrozenTraining | FineTuning | FrozenTagging | ReaderTraining":
         """What does the work."""
         module, name = self._training.split(":")
         kind = getattr(import_module(f"headway.ladder.{module}"), name)
-        training: FrozenTraining | FineTuning | FrozenTagging
+        training: FrozenTraining | FineTuning | FrozenTagging | ReaderTraining
         training = kind(self._model, choose_device(self._device), **self._options)
         return training
 
@@ -261,6 +262,7 @@ def text_rungs(
     rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder has the rungs that serve that.
     Raises UsageError on an unknown model, or vectors that are not there.
     """
+    from headway.ladder.answer_rungs import answer_rungs
     from headway.ladder.tag_rungs import tag_rungs
     from headway.ladder.ulmfit import LANGUAGE_MODELS, UlmfitRung
     from headway.ladder.vector_rungs import EmbeddingRung, StaticRung, VectorsRung
@@ -279,6 +281,8 @@ def text_rungs(
         )
     if task == "tags":
         return tag_rungs(device, model, unlabelled=unlabelled, vectors=vectors, recipe=recipe)
+    if task == "answers":
+        return answer_rungs(device, model, recipe)
     finetuned = EncoderRung(
         "finetuned", "Fine-tuned encoder", "encoder_training:FineTuning", model, device, recipe=recipe
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from headway.bundle.record import Score
 from headway.bundle.run import Run
-from headway.core.errors import DataError
+from headway.core.errors import DataError, UsageError
 from headway.core.files import sha256_file
 from headway.data.checks import check_scored
 from headway.data.columns import Columns, choose_columns, choose_texts
@@ -17,6 +17,7 @@ from headway.data.examples import TASKS, Examples
 from headway.data.picture_checks import fault_notes, usable
 from headway.data.pictures import PictureSet, list_pictures
 from headway.data.readers import read_table
+from headway.data.squad import question_examples, read_squad
 from headway.data.table import Table, did_you_mean, listed, shorten
 from headway.ladder.judges import judge_of
 from headway.ladder.plan import PLAN_FILE, Plan
@@ -51,6 +52,8 @@ def score_table(
     if run.reads_pictures:
         column = text if text is None or isinstance(text, str) else text[0]
         return _score_pictures(run, list_pictures(data, path=column, label=label), rung)
+    if run.record.data.task == "answers":
+        return _score_questions(run, data, rung)
     table = read_table(data)
     columns = _columns(run, table, text, label)
     task = next(task for task in TASKS if task == run.record.data.task)
@@ -59,6 +62,17 @@ def score_table(
     outputs = run.predictor(rung).predict(examples.inputs)
     notes = [*checked.notes, *_seen(run, data)]
     return _scored(run, rung, examples, outputs, table.source, notes)
+
+
+def _score_questions(run: Run, data: Any, rung: str | None) -> TableScore:
+    """Score a rung on a file in SQuAD's form; an answer need not be where its offset says."""
+    if not isinstance(data, str | Path):
+        raise UsageError("answers are scored on a file in SQuAD's form", where="data")
+    file = read_squad(Path(data))
+    file.require_answers()
+    examples = question_examples(list(file.questions), file.source)
+    outputs = run.predictor(rung).predict(examples.inputs)
+    return _scored(run, rung, examples, outputs, file.source, _seen(run, data))
 
 
 def _score_pictures(run: Run, pictures: PictureSet, rung: str | None) -> TableScore:

@@ -71,7 +71,7 @@ def predictions_csv(ascent: Ascent, rows: Rows) -> str:
     """Return the held-out rows as CSV: line, label, and what each measured rung said."""
     judge, held_out = judge_of(rows.examples), rows.examples.take(rows.held_out)
     measured = {step.rung.name: step.measured for step in ascent.steps if step.measured}
-    told = [judge.cells(figures.outputs, figures.temperature) for figures in measured.values()]
+    told = [judge.cells(figures.outputs, figures.temperature, held_out) for figures in measured.values()]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["line", "label", *(cell for rung in measured for cell in judge.header(rung))])

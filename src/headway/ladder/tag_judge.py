@@ -84,7 +84,7 @@ class TagJudge:
         """Return one column."""
         return [rung]
 
-    def cells(self, outputs: np.ndarray, temperature: float | None) -> list[list[str]]:
+    def cells(self, outputs: np.ndarray, temperature: float | None, held_out: Examples) -> list[list[str]]:
         """Return the tags with spaces between."""
         return [[self.target_cell(tags)] for tags in self.said(outputs)]
 

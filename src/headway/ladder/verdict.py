@@ -29,6 +29,7 @@ Split = Literal["holdout", "folds", "test file"]
 BLIND = {
     "majority": "always giving the most frequent label",
     "mean": "always giving the mean",
+    "unanswered": "answering no question",
     "shares": "giving every row the labels that most rows have",
 }
 TOO_MANY_ROWS = 1_000_000

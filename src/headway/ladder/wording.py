@@ -11,6 +11,8 @@ METRIC_TITLES = {
     "all_right": "all labels right",
     "span_f1": "span F1",
     "tag_accuracy": "tag accuracy",
+    "exact_match": "exact match",
+    "answer_f1": "F1",
     "f1": "F1",
     "matthews": "Matthews correlation",
 }

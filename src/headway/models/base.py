@@ -188,7 +188,8 @@ class Predictor(Protocol):
 
     def predict(self, inputs: Sequence[Any]) -> np.ndarray:
         """Return what it says of each input: float64. Of classes their probabilities [B, C], whose rows sum to 1;
-        of numbers these, [B]; of tags, [B] arrays (dtype object) of each word's probabilities [W, C].
+        of numbers these, [B]; of tags, [B] arrays (dtype object) of each word's probabilities [W, C]; of questions
+        their likeliest answers, [B, 20, 3] (`core.answers`).
         """
 
     def save(self, folder: Path) -> None:

@@ -53,7 +53,7 @@ def test_numbers_are_told_as_numbers() -> None:
     assert (worst.line, worst.text) == (9, "a 7 ‖ b 7")
     assert float(worst.predicted) == pytest.approx(float(worst.label) + 2) and worst.probability is None
     assert judge.header("ngrams") == ["ngrams"]
-    assert judge.cells(np.array([1 / 3, 5e6, 0.0]), None) == [["0.333333"], ["5e+06"], ["0"]]
+    assert judge.cells(np.array([1 / 3, 5e6, 0.0]), None, examples) == [["0.333333"], ["5e+06"], ["0"]]
     with pytest.raises(UsageError, match=r"no metric 'accuracy'.*\n.*pearson, spearman"):
         judge.choose(examples, "accuracy")
     assert NumberJudge().choose(examples, "spearman")[0] == "spearman"

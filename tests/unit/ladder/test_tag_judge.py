@@ -66,7 +66,7 @@ def test_spans_are_told() -> None:
     scores = {score.name: (score.rows, score.precision, score.recall) for score in details.classes}
     assert scores == {"loc": (2, 1.0, 1.0), "per": (2, 1.0, 0.5)}
     assert judge.target_cell(held_out.targets[0]) == "B-per I-per O"
-    assert judge.cells(said, None)[3] == ["B-loc O O"] and judge.header("ngrams") == ["ngrams"]
+    assert judge.cells(said, None, held_out)[3] == ["B-loc O O"] and judge.header("ngrams") == ["ngrams"]
 
 
 def test_rows_of_their_own_lengths_are_kept_as_arrays() -> None:

@@ -44,5 +44,8 @@ def test_labels_are_compared_and_told() -> None:
     details = judge.details(outputs, judge.temperature(outputs, true), examples)
     assert [one.rows for one in details.classes] == true.sum(axis=0).tolist()
     assert details.errors and details.errors[0].label.startswith("[")
-    assert judge.cells(np.array([[0.9, 0.2, 0.6], [0.0, 0.5, 0.0]]), None) == [['["a", "c"]'], ["[]"]]
+    assert judge.cells(np.array([[0.9, 0.2, 0.6], [0.0, 0.5, 0.0]]), None, examples) == [
+        ['["a", "c"]'],
+        ["[]"],
+    ]
     assert sorted(set(examples.strata.tolist())) == [0, 1, 2, 3]
