@@ -21,6 +21,8 @@ from headway.data.examples import Examples
 from headway.data.readers import read_table
 from headway.ladder import ulmfit_training
 from headway.ladder.encoder_training import training_need
+from headway.ladder.plan import Plan
+from headway.ladder.preparation import Options
 from headway.ladder.ulmfit_training import TunedFineTuning, Ulmfit
 from headway.tasks import classification
 from headway.tasks.decoder import TextDecoder
@@ -153,11 +155,12 @@ def test_the_ensemble_of_both_directions(
     header, *rows = topics_csv.read_text().splitlines()
     for name, part in (("train", rows[:60]), ("test", rows[60:90])):
         (tmp_path / f"{name}.csv").write_text("\n".join([header, *part]))
+    monkeypatch.chdir(tmp_path)
     run = headway.fit(
         tmp_path / "train.csv",
         test=tmp_path / "test.csv",
         rungs="ulmfit",
-        language_model=models,
+        language_model=[model.name for model in models],
         refit=False,
         out=tmp_path / "run",
     )
@@ -172,6 +175,10 @@ def test_the_ensemble_of_both_directions(
     assert not np.allclose(forward, backward)
     np.testing.assert_allclose(ensemble.predictor.predict(texts), (forward + backward) / 2)
     assert "--language-model" in run.record.command and run.record.command.count("--language-model") == 2
+    plan = Plan.load(run.folder)
+    monkeypatch.chdir("/")
+    plan.require_same_data(Options.restored(plan, None, None).hashes(), run.folder)
+    assert {"language model 1", "language model 2"} <= plan.hashes.keys()
     moved = run.folder / "rungs" / "ulmfit" / "model-2" / "tokenizer_config.json"
     moved.write_text("{}")  # the direction is lost
     with pytest.raises(headway.HeadwayError, match="reads texts in another direction"):

@@ -120,7 +120,8 @@ class Options:
             if isinstance(path, str | Path) and Path(path).is_file()
         }
         folders = {"the model": self.model, "the student": self.student, "the vectors": self.vectors}
-        folders |= {f"the language model {name}": name for name in self._language_models()}
+        numbered = enumerate(self._language_models(), 1)
+        folders |= {f"language model {number}": name for number, name in numbered}
         for what, name in folders.items():
             if isinstance(name, str) and name not in catalog.published() and Path(name).is_dir():
                 found[what] = _hash_folder(Path(name))

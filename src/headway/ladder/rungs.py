@@ -258,8 +258,8 @@ def text_rungs(
     ``student`` is how many layers the distilled rung's student has (half of the teacher's when left out), or a model
     as ``model`` names one; ``unlabelled`` are texts that it learns from too; ``vectors`` are word vectors to average,
     of the zoo, or in a file or folder; ``language_models`` are those that ULMFiT tunes, of the zoo, or in folders;
-    ``recipe`` holds what of the training's settings is not to be chosen by the
-    rows. Where the rows are ``pairs``, or the ``task`` is not classes, the ladder has the rungs that serve that.
+    ``recipe`` holds what of the training's settings is not to be chosen by the rows. Where the rows are ``pairs``, or
+    the ``task`` is not classes, the ladder has the rungs that serve that.
     Raises UsageError on an unknown model, or vectors that are not there.
     """
     from headway.ladder.answer_rungs import answer_rungs

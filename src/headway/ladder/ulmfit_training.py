@@ -35,7 +35,6 @@ from headway.weights import catalog
 
 FEWEST_STEPS = 240
 _TIMED_TEXTS = 300
-_LANGUAGE_MODELS = "language-models"  # a folder of tuned ones, in what a rung keeps for all its trainings
 
 
 class Ulmfit:
@@ -114,8 +113,8 @@ class TunedFineTuning(FineTuning):
         with TemporaryDirectory() as passing:
             kept, unfinished = self._tuned or Path(passing), None
             if scratch is not None:
-                kept = self._tuned or scratch.rung / _LANGUAGE_MODELS
-                unfinished = scratch.training / _LANGUAGE_MODELS
+                kept = self._tuned or scratch.training / "language-model"
+                unfinished = scratch.training / "tuning"
             tuned = tune(self.general, texts, derive(seed, "tuning"), progress, kept, unfinished)
         progress.end()
         progress.say(f"  {tuning_words(tuned, len(set(examples.inputs)))}")
