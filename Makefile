@@ -8,7 +8,7 @@ REFERENCES := transformers gensim
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
   recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec \
-  recipe-distil recipe-distil-mlm recipe-pictures
+  recipe-distil recipe-distil-mlm recipe-pictures recipe-ulmfit
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -99,6 +99,10 @@ recipe-pictures: $(VENV)/.headway  ## frozen, from scratch and fine-tuned on thr
 	$(BIN)/headway zoo fetch mobilenet-v2
 	$(BIN)/python recipes/pictures/run.py targets
 	$(BIN)/python recipes/pictures/run.py figure
+
+recipe-ulmfit: $(VENV)/.headway  ## ULMFiT on 100 and 500 labels, against fresh weights; cells that are there are kept
+	$(BIN)/python -m recipes.ulmfit.run twins
+	$(BIN)/python -m recipes.ulmfit.run figure
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

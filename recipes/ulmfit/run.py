@@ -1,0 +1,178 @@
+"""Recipe: what ULMFiT's pretraining is worth on few labels, against the same network from fresh weights.
+
+    python -m recipes.ulmfit.run twins    # 500 labels of trec, sst2 and nsmc, 3 seeds: against fresh weights
+    python -m recipes.ulmfit.run figure   # trec and imdb: 100 and 500 labels with 3 seeds, all with one
+    python -m recipes.ulmfit.run table    # the table of what is there
+    python -m recipes.ulmfit.run figure --backward    # the same with the backward model, and the ensemble of both
+
+Hardware: 2 cores, designed for 90 minutes in all; each cell is written as JSON when it ends, and one that is there is
+not run again. The language model is tuned once for each seed and shared by all numbers of labels, where it reads all
+training texts; never a test text. Reviews of imdb are cut to their first 200 words, which is counted. Each arm has its
+own settings, chosen at 500 labels on 1,000 other training rows: its rate, and for the pretrained ones whether layers
+thaw one after the other at discriminative rates, as in the paper, or learn all at once.
+
+Expected: ULMFiT's paper claims the accuracy of ten to twenty times as many labels, with a general corpus of 103 million
+words. These have read 2 million words of Austen, the Bible and Shakespeare: what comes out stands in docs/results.md.
+"""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from recipes.pretrain_small.cells import Cell, missing
+from recipes.ulmfit.arms import ARMS, CANDIDATES, learn
+from recipes.ulmfit.rows import choosing, part
+from recipes.ulmfit.stand_ins import RESULTS, ZOO
+
+SEEDS = (0, 1, 2)
+MODELS = {"trec": "awd-tiny", "sst2": "awd-tiny", "imdb": "awd-tiny", "nsmc": "awd-tiny-ko"}
+TWINS = ("trec", "sst2", "nsmc")
+FIGURE = ("trec", "imdb")
+SIZES = (100, 500, None)  # None: all
+CHOSEN_AT = 500
+TUNED = RESULTS / "tuned"
+
+
+def choosing_cells(name: str) -> list[Cell]:
+    """Return the runs that choose each arm's settings."""
+    return [
+        _choosing(name, arm, number)
+        for arm, candidates in CANDIDATES.items()
+        for number in range(len(candidates))
+    ]
+
+
+def _choosing(name: str, arm: str, number: int) -> Cell:
+    def work() -> dict[str, Any]:
+        rows, settings = choosing(name, CHOSEN_AT), CANDIDATES[arm][number]
+        found = learn(arm, ZOO / MODELS[name], rows, settings, 1000, TUNED)
+        return {"settings": settings, "accuracy": float(_right(rows.test[1], found).mean())}
+
+    return Cell(RESULTS / f"{name}-choosing-{arm}-{number}.json", work, lambda: 30.0)
+
+
+def _scored(name: str, arm: str, labels: int | None, seed: int, *, backward: bool = False) -> Cell:
+    model = ZOO / (MODELS[name] + ("-backward" if backward else ""))
+
+    def work() -> dict[str, Any]:
+        kind = arm.removesuffix("-unlabelled")
+        tried = [_choosing(name, kind, number).stored() for number in range(len(CANDIDATES[kind]))]
+        settings = max(tried, key=lambda found: found["accuracy"])["settings"]
+        rows = part(name, seed, labels)
+        started = time.perf_counter()
+        found = learn(arm, model, rows, settings, seed, TUNED)
+        return {
+            "settings": settings,
+            "seconds": time.perf_counter() - started,
+            "cut": rows.cut,
+            "probabilities": found.round(6).tolist(),
+        }
+
+    size = "all" if labels is None else labels
+    direction = "-backward" if backward else ""
+    return Cell(RESULTS / f"{name}-{arm}{direction}-{size}-{seed}.json", work, lambda: 60.0)
+
+
+def twins() -> list[Cell]:
+    """Return the runs that say whether pretraining is worth anything."""
+    return [
+        cell
+        for name in TWINS
+        for cell in (
+            *choosing_cells(name),
+            *(_scored(name, arm, CHOSEN_AT, seed) for seed in SEEDS for arm in ARMS[:2]),
+        )
+    ]
+
+
+def figure(*, backward: bool) -> list[Cell]:
+    """Return the runs of the figure."""
+    return [
+        cell
+        for name in FIGURE
+        for cell in (
+            *choosing_cells(name),
+            *(
+                _scored(name, arm, labels, seed, backward=backward)
+                for labels in SIZES
+                for seed in (SEEDS if labels else SEEDS[:1])
+                for arm in ARMS
+                if not (labels is None and arm == ARMS[2]) and not (backward and arm == ARMS[0])
+            ),
+        )
+    ]
+
+
+def table() -> None:
+    """Print each arm's accuracies, and what it has over the same network from scratch, paired over rows and seeds."""
+    for name in MODELS:
+        for labels in SIZES:
+            seeds = SEEDS if labels else SEEDS[:1]
+            truth = part(name, 0, labels).test[1]
+            base = _accuracies(name, labels, seeds, truth, ARMS[0], (False,))
+            for arm in ARMS:
+                for directions in ((False,), (True,), (False, True)):
+                    right = _accuracies(name, labels, seeds, truth, arm, directions)
+                    if right is None:
+                        continue
+                    of_seeds = " ".join(f"{100 * value:.1f}" for value in right.mean(axis=1))
+                    what = {(False,): "", (True,): " backward", (False, True): " both"}[directions]
+                    over = "" if base is None or arm == ARMS[0] else f"  over scratch {_paired(right - base)}"
+                    mean = f"mean {100 * right.mean():.1f}  seeds {of_seeds}"
+                    print(f"{name:5}{labels or 'all':>5} {arm + what:32} {mean}{over}")
+
+
+def _accuracies(
+    name: str,
+    labels: int | None,
+    seeds: tuple[int, ...],
+    truth: list[str],
+    arm: str,
+    directions: tuple[bool, ...],
+) -> np.ndarray | None:
+    """Return [seeds, test rows] of right and wrong, of a direction or of the mean of both; None: not all are there."""
+    rows = []
+    for seed in seeds:
+        stored = [_scored(name, arm, labels, seed, backward=backward).stored() for backward in directions]
+        if not all(stored):
+            return None
+        rows.append(_right(truth, np.mean([cell["probabilities"] for cell in stored], axis=0)))
+    return np.array(rows, float)
+
+
+def _right(truth: list[str], probabilities: np.ndarray) -> np.ndarray:
+    names = sorted(set(truth))
+    assert probabilities.shape[1] == len(names)
+    return np.array([names[best] for best in probabilities.argmax(axis=1)]) == np.array(truth)
+
+
+def _paired(difference: np.ndarray) -> str:
+    mean = difference.mean(axis=0)  # [test rows], over the seeds
+    resampled = np.random.default_rng(0).choice(mean, size=(10_000, len(mean))).mean(axis=1)
+    low, high = 100 * np.quantile(resampled, [0.025, 0.975])
+    return f"{100 * mean.mean():+.1f} (95 % {low:+.1f} to {high:+.1f})"
+
+
+def main() -> None:
+    """Run what is missing, then print the table."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("what", choices=("twins", "figure", "table"))
+    options.add_argument("--backward", action="store_true", help="with the backward model")
+    options.add_argument("--sets", help="only these, between commas")
+    asked = options.parse_args()
+    todo = {"twins": twins(), "figure": figure(backward=asked.backward), "table": []}[asked.what]
+    chosen = asked.sets.split(",") if asked.sets else list(MODELS)
+    todo = [cell for cell in todo if cell.path.name.split("-")[0] in chosen]
+    for cell in missing(todo):
+        started = time.perf_counter()
+        cell.run()
+        print(f"{cell.path.stem}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    table()
+
+
+if __name__ == "__main__":
+    main()
