@@ -1,5 +1,6 @@
 """ULMFiT as a rung: what its language model is tuned on, what is said, the ensemble, long and empty texts."""
 
+import pickle
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,11 +25,14 @@ from headway.ladder.encoder_training import training_need
 from headway.ladder.plan import Plan
 from headway.ladder.preparation import Options
 from headway.ladder.ulmfit_training import TunedFineTuning, Ulmfit
+from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel
 from headway.tasks import classification
 from headway.tasks.decoder import TextDecoder
 from headway.training import language_tuning, pretrain_awd_lstm
 from headway.weights.cache import fetch
 from headway.weights.catalog import find
+from headway.weights.convert import to_theirs
+from headway.weights.formats import awd_lstm as layout
 
 CPU = torch.device("cpu")
 
@@ -228,3 +232,26 @@ def test_numbers_and_several_labels(tiny_zoo: Path, examples: Examples, tmp_path
         assert some.task == name
         found = Ulmfit(["awd-tiny"], CPU, (), {"epochs": 2}).fit(some, 0, Silent()).predict(["rain", ""])
         assert found.shape == ((2,) if name == "numbers" else (2, 3)) and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(("weights", "backward"), [("lstm_fwd.pth", False), ("lstm_bwd.pth", True)])
+def test_the_published_layout_by_its_path(
+    weights: str, backward: bool, examples: Examples, tmp_path: Path
+) -> None:
+    """fastai's folder: a pickled list of words, and a state dict with its copies; the sizes follow from the shapes."""
+    words = ["xxunk", "xxpad", "xxbos", "rain", "sun", "bread", "soup", "train", "the", "and"]
+    torch.manual_seed(0)
+    config = AwdLstmConfig(vocab_size=len(words), d_model=12, d_cell=16, num_layers=3)
+    published = to_theirs(AwdLstmLanguageModel(AwdLstm(config)).state_dict(), layout.PUBLISHED)
+    torch.save(published, tmp_path / weights)
+    (tmp_path / "itos_wt103.pkl").write_bytes(pickle.dumps(words))
+    progress = Listening()
+    some = examples.take(np.arange(24))
+    fitted: Any = Ulmfit([str(tmp_path)], CPU, (), {"epochs": 2}).fit(some, 0, progress)
+    assert fitted.encoder.tokenizer.backward is backward
+    vocabulary = fitted.encoder.tokenizer.vocabulary
+    assert (
+        vocabulary[: len(words)] == words and len(vocabulary) - len(words) == fitted.settings["new_words"] > 0
+    )
+    assert "weights as they lie in its folder" in progress.said[0]
+    assert np.isfinite(fitted.predict(["rain", ""])).all()
