@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import shutil
 import socket
+import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from headway.core.errors import DiskError, FetchError, ResourceError, UsageError
 from headway.core.progress import Progress, Silent
 from headway.weights import cache, catalog, sources
 from headway.weights.catalog import Entry
-from headway.weights.sources import LocalFolder, PublishedFile, Source, WheelFile
+from headway.weights.sources import LocalFolder, PublishedFile, ShippedFolder, Source, WheelFile
 
 CONTENT = {"model.safetensors": b"tensors" * 1000, "vocab.txt": b"[PAD]\n"}
 FILES = tuple(
@@ -173,6 +174,21 @@ def test_a_folder_of_ones_own_comes_first_given_or_by_the_environment(
     cache.fetch(_entry(LocalFolder(variable="HEADWAY_WEIGHTS", subfolder="toy"), unused))
     assert unused.asked == 0
     assert {path.name for path in own.iterdir()} == set(CONTENT)  # copied, not moved
+
+
+def test_what_comes_with_headway_is_taken_without_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = _entry(ShippedFolder("toy"))
+    assert entry.comes_along and not _entry(Fake(CONTENT)).comes_along
+    with pytest.raises(FetchError, match=r"comes with Headway, zoo/toy: this installation came without it"):
+        cache.fetch(entry, offline=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))  # where an installation has put it
+    folder = tmp_path / "share" / "headway" / "zoo" / "toy"
+    folder.mkdir(parents=True)
+    for name, data in CONTENT.items():
+        (folder / name).write_bytes(data)
+    assert _everything(cache.fetch(entry, offline=True)) == set(CONTENT)
 
 
 def test_a_folder_that_lacks_a_file_is_said_to() -> None:
