@@ -401,7 +401,9 @@ def _require_rows(rows: _Rows) -> None:
         raise DataError(
             f"{counted(len(rows.inputs), 'usable row')}; at least {LEAST_ROWS} are needed",
             where=rows.table.source,
-            remedy="Label more texts; some hundreds are better.",
+            remedy="Tag more sentences, some hundreds; a blank line ends each."
+            if rows.table.words_on_lines
+            else "Label more texts; some hundreds are better.",
         )
 
 

@@ -15,7 +15,7 @@ from headway.core.errors import DataError
 from headway.data.delimited import Block
 from headway.data.survey import Survey
 from headway.data.table import counted, listed, shorten
-from headway.data.tags import is_tag
+from headway.data.tags import could_be_tag, is_tag
 
 SUFFIXES = {".conll", ".conll2003", ".bio", ".iob", ".iob2", ".bioes"}
 WORDS, TAGS = "words", "tags"
@@ -65,7 +65,7 @@ def is_conll(looked: Survey, suffix: str) -> bool:
     data = [
         layout.cells(line) for number, line in lines if not _passed_over(line, number, layout, inside=False)
     ]
-    tagged = sum(len(cells) == layout.width and is_tag(cells[-1]) for cells in data)
+    tagged = sum(len(cells) == layout.width and could_be_tag(cells[-1]) for cells in data)
     return tagged >= max(2, _MOSTLY * len(data))
 
 

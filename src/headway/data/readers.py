@@ -32,12 +32,12 @@ _READS = "Headway reads CSV, TSV, JSON lines (.jsonl), CoNLL and Parquet, all bu
 _PARQUET_UNPACKED = 5
 
 
-def read_table(source: Any, *, available: int | None = None) -> Table:
+def read_table(source: Any, *, available: int | None = None, tagged: bool = False) -> Table:
     """Read a whole table from a path, or take a polars or pandas data frame.
 
-    ``available`` is the memory that reading may take, in bytes (None: what the machine has left). Raises
-    DataError for a file that is missing or damaged, naming the line, and ResourceError when it does not fit
-    into memory.
+    ``available`` is the memory that reading may take, in bytes (None: what the machine has left). ``tagged``: what no
+    name tells to be something else is a CoNLL file. Raises DataError for a file that is missing or damaged, naming the
+    line, and ResourceError when it does not fit into memory.
     """
     if not isinstance(source, str | Path):
         return _from_frame(source)
@@ -47,8 +47,9 @@ def read_table(source: Any, *, available: int | None = None) -> Table:
         return _read_parquet(path)
     looked = survey(path)
     require_memory(str(path), looked.memory, available)
-    table = _stack(_text_blocks(looked, _BLOCK_ROWS, lines=False), looked)
-    return replace(table, words_on_lines=_is_conll(looked))
+    if _is_conll(looked, tagged=tagged):
+        return replace(_stack(conll_blocks(looked, _BLOCK_ROWS), looked), words_on_lines=True)
+    return _stack(_text_blocks(looked, _BLOCK_ROWS, lines=False), looked)
 
 
 def read_chunks(source: str | Path, size: int = 1000) -> Iterator[Table]:
@@ -67,9 +68,11 @@ def read_chunks(source: str | Path, size: int = 1000) -> Iterator[Table]:
         yield from _parquet_chunks(path, size)
         return
     looked = survey(path)
-    stacked = _is_conll(looked)
-    for table in _from_blocks(_text_blocks(looked, size, lines=True), str(path), looked.notes):
-        yield replace(table, words_on_lines=stacked)
+    if _is_conll(looked):
+        for table in _from_blocks(conll_blocks(looked, size), str(path), looked.notes):
+            yield replace(table, words_on_lines=True)
+        return
+    yield from _from_blocks(_text_blocks(looked, size, lines=True), str(path), looked.notes)
 
 
 def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
@@ -84,8 +87,6 @@ def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
         )
     if suffix in _JSON_LINES or suffix == ".json" or (suffix not in _DELIMITED and start.startswith("{")):
         return _json_blocks(looked, size)
-    if _is_conll(looked):
-        return conll_blocks(looked, size)
     dialect = dialect_of(looked, suffix)
     if dialect is not None:
         return blocks(looked, dialect, size)
@@ -98,9 +99,11 @@ def _text_blocks(looked: Survey, size: int, *, lines: bool) -> Iterator[Block]:
     )
 
 
-def _is_conll(looked: Survey) -> bool:
+def _is_conll(looked: Survey, *, tagged: bool = False) -> bool:
     suffix = _suffix(looked.path)
-    return suffix not in {".csv", ".json", *_JSON_LINES} and is_conll(looked, suffix)
+    if suffix in {".csv", ".json", *_JSON_LINES}:
+        return False
+    return (tagged and suffix not in _DELIMITED) or is_conll(looked, suffix)
 
 
 # JSON lines

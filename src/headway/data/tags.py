@@ -19,6 +19,7 @@ from headway.data.table import Table, counted, did_you_mean, listed, shorten
 
 OUTSIDE = "O"
 _TAG = re.compile(r"O|[BIMELSUW]-\S+")
+_MISTYPED = re.compile(r"[Oo0]|[BIMELSUWbimelsuw][-_–—:.]\S+")
 _BEGINS, _ENDS = "BSUW", "ELSUW"
 _WRITINGS = (("BIO", "BIO"), ("BIOES", "BIOES"), ("BILOU", "BILOU"), ("BMES with O", "BMESOW"))
 
@@ -35,6 +36,11 @@ class Tagged:
 def is_tag(tag: str) -> bool:
     """Return whether this is a tag in one of the ways that are known."""
     return _TAG.fullmatch(tag) is not None
+
+
+def could_be_tag(tag: str) -> bool:
+    """Return whether this is a tag, or one in which little is mistyped."""
+    return _MISTYPED.fullmatch(tag) is not None
 
 
 def are_tags(words: str, tags: str) -> bool:

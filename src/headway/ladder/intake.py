@@ -45,7 +45,7 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
         return take_in_questions(intake, progress)
     if holds_pictures(intake.data, intake.text):
         return take_in_pictures(intake, progress)
-    table = read_table(intake.data)
+    table = read_table(intake.data, tagged=intake.task == "tags")
     columns = choose_columns(table, intake.text, intake.label)
     progress.say(f"{table.source}: {len(table):,} rows; {columns.why}")
     checked = check_examples(
@@ -58,7 +58,7 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
         examples = _at_most(checked.examples, intake, notes)
         rows = part_rows(examples, intake.seed)
     else:
-        test_table = read_table(intake.test)
+        test_table = read_table(intake.test, tagged=checked.examples.task == "tags")
         test_source = test_table.source
         tested = check_test(test_table, columns, checked.examples, drop_limit=intake.drop_limit)
         notes += [f"{test_source}: {note}" for note in tested.notes]

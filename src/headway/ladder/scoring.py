@@ -54,7 +54,7 @@ def score_table(
         return _score_pictures(run, list_pictures(data, path=column, label=label), rung)
     if run.record.data.task == "answers":
         return _score_questions(run, data, rung)
-    table = read_table(data)
+    table = read_table(data, tagged=run.reads_words)
     columns = _columns(run, table, text, label)
     task = next(task for task in TASKS if task == run.record.data.task)
     checked = check_scored(table, columns, task, run.predictor(rung).labels)

@@ -26,7 +26,7 @@ class VectorTaggerConfig(Config):
     """How far a word is read, and how strictly the head is fitted."""
 
     neighbours: int = 1  # on each side
-    inverse_regularisation: float = 0.1  # scikit-learn's C, on scaled features
+    inverse_regularisation: float = 1.0  # scikit-learn's C, on scaled features
 
 
 class VectorTagger:

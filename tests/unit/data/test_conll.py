@@ -96,6 +96,19 @@ def test_a_broken_line_is_told(tmp_path: Path, line: str, expected: str) -> None
         check_examples(table, choose_columns(table))
 
 
+def test_a_file_that_is_mistyped_throughout_or_told_to_be_one(tmp_path: Path) -> None:
+    path = write_conll(tmp_path / "train.txt", [*ROWS, [("Lima", "B-place")]])
+    whole = path.read_text()
+    path.write_text(whole.replace("B-", "b-").replace("I-", "i_"))
+    with pytest.raises(DataError, match=r"expected a tag, found 'b-p\w+'; did you mean 'B-p"):
+        check_examples(read_table(path), choose_columns(read_table(path)))
+    path.write_text(whole.replace("\n\n", "\n"))
+    with pytest.raises(DataError, match=r"1 usable row(.|\n)*a blank line ends each"):
+        check_examples(read_table(path), choose_columns(read_table(path)))
+    path.write_text(whole.replace("\tO", "\tNN"))
+    assert read_table(path, tagged=True).words_on_lines and not read_table(path).words_on_lines
+
+
 def test_the_official_counts_of_wnut17() -> None:
     if not (DATA / "wnut17").is_dir():
         pytest.skip("wnut17 is not among the shared data")
