@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from test_command_line import headway as run_headway
 
 import headway
 from headway.core.progress import Silent
 from headway.data.readers import read_table
+from headway.weights.pretrained import load_encoder
+from shared_files import FIXTURES
 from tagged_sentences import sentences, write_conll
 
 
@@ -156,3 +159,23 @@ def test_long_sentences_are_read_in_windows_and_said(tiny_zoo: Path, tmp_path: P
     assert all(rung.texts_cut for rung in run.record.rungs)
     (tagged,) = run.predict([[word for word, _ in rows[3]]], rung="frozen")
     assert len(tagged.tags) == len(rows[3])
+
+
+def test_elmo_tags_with_a_learned_mix(folder: Path, tmp_path: Path) -> None:
+    """The published fixture's weights, as they are; the frozen layers' mix is learned with the head."""
+    pytest.importorskip("h5py")
+    published = FIXTURES / "elmo_allennlp"
+    if not published.is_dir():
+        pytest.skip("no elmo_allennlp among the shared fixtures")
+    recipe = {"epochs": 4, "learning_rate": 0.02, "frozen_groups": 3}
+    options = {"test": folder / "test.conll", "rungs": "frozen,finetuned", "refit": False, "recipe": recipe}
+    run = headway.fit(folder / "train.conll", model=published, out=tmp_path / "run", **options)
+    assert [rung.status for rung in run.record.rungs] == ["measured", "measured"]
+    scores = [rung.scores["span_f1"].value for rung in run.record.rungs if rung.scores]
+    assert scores[0] > 0.5 and scores[1] > 0.1, scores
+    mine = run.predictor("finetuned").predictor.words.encoder.backbone  # type: ignore[attr-defined]
+    theirs, _ = load_encoder(published)
+    before = theirs.state_dict()  # type: ignore[attr-defined]
+    moved = {name for name, tensor in mine.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved and all(name.startswith("mix.") for name in moved)
+    assert run.predict("Ada Lovelace went to Lima .", rung="frozen").spans

@@ -15,6 +15,7 @@ _CELL_LIMIT = 1 << 24
 _BLOCK_CHARACTERS = 1 << 25
 _LONG_ROW = 200
 _QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
+COLA = ("source", "label", "mark", "sentence")  # the columns of its files without a header, as GLUE has them
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
 
@@ -69,7 +70,11 @@ def blocks(survey: Survey, dialect: Dialect, size: int) -> Iterator[Block]:
     if first is None:
         raise DataError("is empty", where=str(survey.path))
     header_line, header = first
-    names, notes = _header(survey, header_line, header)
+    if is_cola_row(header):
+        records = itertools.chain([first], records)
+        names, notes = list(COLA), [f"has no header: read as CoLA's columns, {', '.join(COLA)}"]
+    else:
+        names, notes = _header(survey, header_line, header)
     notes = [*dialect.notes, *notes]
     started = False
     for block in _gather(records, survey, dialect, names, size):
@@ -83,6 +88,13 @@ def blocks(survey: Survey, dialect: Dialect, size: int) -> Iterator[Block]:
             where=f"{survey.path}, line {header_line}",
             remedy="Add rows; if the first line is a row, put a line with column names before it.",
         )
+
+
+def is_cola_row(cells: list[str]) -> bool:
+    """Say whether a first line is a row of CoLA: a source, 0 or 1, the linguist's mark or nothing, and a sentence."""
+    return (
+        len(cells) == len(COLA) and cells[1] in {"0", "1"} and not cells[2].strip("*?#%") and " " in cells[3]
+    )
 
 
 def _gather(

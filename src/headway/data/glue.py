@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from headway.core.errors import DataError, UsageError
+from headway.data.delimited import COLA, is_cola_row
 from headway.data.examples import Examples
 from headway.data.inputs import TextPair, duplicate_groups
 from headway.data.recognition import read_numbers
 from headway.data.table import Table, listed
 
 HIDDEN = frozenset({"-1", "-1.0"})
-_COLA = ("source", "label", "mark", "sentence")  # of its files without a header
 _BINARY = ("0", "1")
 _TWO_WAY = ("entailment", "not_entailment")
 _THREE_WAY = ("contradiction", "entailment", "neutral")
@@ -115,8 +115,8 @@ def read_glue(path: Path, task: GlueTask) -> Table:
     rows = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise DataError("holds no rows", where=str(path))
-    headless = task.name == "CoLA" and len(rows[0][1]) == len(_COLA) and rows[0][1][1] in _BINARY
-    names = list(_COLA) if headless else rows.pop(0)[1]
+    headless = task.name == "CoLA" and is_cola_row(rows[0][1])
+    names = list(COLA) if headless else rows.pop(0)[1]
     for number, cells in rows:
         if len(cells) != len(names):
             raise DataError(

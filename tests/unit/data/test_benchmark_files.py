@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from headway.core.errors import DataError, UsageError
+from headway.data.checks import check_examples
+from headway.data.columns import choose_columns
 from headway.data.glue import GLUE, glue_examples, glue_inputs, glue_task, read_glue
 from headway.data.inputs import TextPair
+from headway.data.readers import read_table
 from headway.data.snli import read_snli
 
 MNLI_PARSES = "sentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"
@@ -40,6 +43,18 @@ def test_cola_has_a_header_only_where_it_has_no_labels(tmp_path: Path) -> None:
     assert examples.targets.tolist() == [1, 0]
     test = read_glue(written(tmp_path / "CoLA/test.tsv", "index\tsentence", "0\tA b."), GLUE["CoLA"])
     assert glue_examples(test, GLUE["CoLA"]) is None and glue_inputs(test, GLUE["CoLA"]) == ("A b.",)
+
+
+def test_fit_reads_cola_without_its_header(tmp_path: Path) -> None:
+    lines = [f"gj04\t{i % 2}\t{'*' * (1 - i % 2)}\tThe cat sat {i} times." for i in range(30)]
+    table = read_table(written(tmp_path / "train.tsv", *lines))
+    assert len(table) == 30 and any("has no header: read as CoLA's" in note for note in table.notes)
+    examples = check_examples(table, choose_columns(table)).examples
+    assert examples.inputs[1] == "The cat sat 1 times." and examples.where(1).endswith("train.tsv, line 2")
+    assert [examples.names[target] for target in examples.targets[:3]] == ["0", "1", "0"]
+    other = written(tmp_path / "other.tsv", "gj04\t2\t\tA cat sat.", *lines)
+    with pytest.raises(UsageError, match="looks like a row, not like a header"):
+        choose_columns(read_table(other))
 
 
 def test_mnli_numbers_and_hidden_labels(tmp_path: Path) -> None:
