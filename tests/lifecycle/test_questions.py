@@ -20,6 +20,7 @@ from headway.bundle.predictors import load_predictor
 from headway.bundle.run import Answer
 from headway.core.answers import MOST, NOTHING
 from headway.data.inputs import TextPair
+from headway.models.lexical_reader import LexicalReader
 from headway.tasks.reader import ExtractiveReader
 
 RECIPE = {"epochs": 6, "learning_rate": 5e-3, "window": 16, "stride": 4}
@@ -84,17 +85,20 @@ def test_a_reader_learns_and_knows_where_there_is_no_answer(folder: Path) -> Non
     assert scores["unanswered"] is not None and scores["finetuned"] is not None
     none = sum(q["is_impossible"] for a in squad(80, 2)["data"] for q in a["paragraphs"][0]["qas"])
     assert scores["unanswered"]["exact_match"].value == pytest.approx(none / 80)
-    assert scores["finetuned"]["answer_f1"].value > 0.9 and run.record.verdict.ships == "finetuned"
+    assert (
+        scores["lexical"] is not None and scores["lexical"]["answer_f1"].value > 0.9
+    )  # it sees a digit's look
+    assert scores["finetuned"]["answer_f1"].value > 0.9 and run.record.verdict.ships != "unanswered"
     facts = run.record.data
     assert (facts.task, facts.text_columns) == ("answers", ("question", "context"))
     assert [label.name for label in facts.labels] == ["with an answer", "without an answer"]
 
     context = "rain  bread " * 40 + "train 7  hotel"
-    found = run.predict(("sun?", context))
+    found = run.predict(("sun?", context), "finetuned")
     assert isinstance(found, Answer) and found.text == "7" and context[found.start : found.end] == "7"
     assert found.likeliest[0][:2] == found[:2] and 1 < len(found.likeliest) <= MOST
     assert sum(one.probability for one in found.likeliest) == pytest.approx(1)
-    nothing = run.predict(("sun?", "rain  bread"))
+    nothing = run.predict(("sun?", "rain  bread"), "finetuned")
     assert nothing.text == "" and nothing.start is None
     with pytest.raises(headway.HeadwayError, match="expected a pair of texts"):
         run.predict(["sun?"])
@@ -111,14 +115,9 @@ def test_a_reader_learns_and_knows_where_there_is_no_answer(folder: Path) -> Non
     assert reader.predict([]).shape == (0, MOST, 3) and reader.cut([TextPair("rain " * 90, "sun")]) == 1
 
     rows = list(csv.DictReader(io.StringIO((run.folder / "predictions.csv").read_text())))
-    assert list(rows[0]) == [
-        "line",
-        "label",
-        "unanswered",
-        "unanswered_probability",
-        "finetuned",
-        "finetuned_probability",
-    ]
+    rungs = ("unanswered", "lexical", "finetuned")
+    columns = [column for rung in rungs for column in (rung, f"{rung}_probability")]
+    assert list(rows[0]) == ["line", "label", *columns]
     right = [row["finetuned"] in (json.loads(row["label"]) or [""]) for row in rows]
     assert np.mean(right) == pytest.approx(scores["finetuned"]["exact_match"].value)
     page = run.report.read_text()
@@ -136,6 +135,26 @@ def test_the_threshold_is_chosen_on_training_rows_and_the_same_seed_gives_the_sa
         files = [(run.folder / "rungs" / "finetuned" / name).read_bytes() for run in (first, second, third)]
         assert files[0] == files[1] == files[2], name
     assert (first.folder / "predictions.csv").read_bytes() == (second.folder / "predictions.csv").read_bytes()
+
+
+def test_the_lexical_rung_keeps_its_contract(folder: Path) -> None:
+    run = fit(folder, "run", rungs="lexical", recipe=None)
+    calibrated = load_predictor(run.folder / "rungs" / "lexical")
+    reader = calibrated.predictor
+    assert isinstance(reader, LexicalReader) and reader.threshold is not None
+    pairs = [TextPair(question, text) for text in HARD for question in ("sun?", "", "한국 ?")]
+    answers = reader.predict(pairs)
+    assert answers.shape == (len(pairs), MOST, 3) and calibrated.labels == () and reader.cut(pairs) == 0
+    for pair, own in zip(pairs, answers, strict=True):
+        assert own[:, 2].sum() == pytest.approx(1)
+        assert all(s == e == NOTHING or 0 <= s < e <= len(pair.second) for s, e, share in own if share)
+    again = fit(folder, "again", rungs="lexical", recipe=None)
+    for name in ("lexical_reader.json", "lexical_reader.safetensors"):
+        first, second = ((one.folder / "rungs" / "lexical" / name).read_bytes() for one in (run, again))
+        assert first == second
+    (run.folder / "rungs" / "lexical" / "lexical_reader.json").write_text("{")
+    with pytest.raises(headway.HeadwayError):
+        load_predictor(run.folder / "rungs" / "lexical")
 
 
 def test_where_every_question_has_an_answer_one_is_given(folder: Path) -> None:
@@ -223,7 +242,7 @@ def test_a_stranger_mistakes(folder: Path, topics_csv: Path) -> None:
 
     assert "is not whole JSON" in failed("fit", "broken.json")
     assert "Did you mean train.json" in failed("fit", "trian.json")
-    assert "Known: unanswered, finetuned, all" in failed("fit", "train.json", "--rungs", "ngrams")
+    assert "Known: unanswered, lexical, finetuned, all" in failed("fit", "train.json", "--rungs", "ngrams")
     assert "there is no metric 'accuracy'" in failed("fit", "train.json", "--metric", "accuracy", "--offline")
     assert "has no columns to choose" in failed("fit", "train.json", "--label", "answers")
     assert "is for texts, and these are questions" in failed(

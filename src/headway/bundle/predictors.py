@@ -25,6 +25,7 @@ KINDS = {
     "vector_tagger": "headway.models.vector_tagger:VectorTagger",
     "encoder_tagger": "headway.tasks.tagging:EncoderTagger",
     "unanswered": "headway.models.unanswered:Unanswered",
+    "lexical_reader": "headway.models.lexical_reader:LexicalReader",
     "reader": "headway.tasks.reader:ExtractiveReader",
     "bag": "headway.models.bag:Bag",
     "embedding_bag": "headway.models.embedding_bag:EmbeddingBag",

@@ -83,7 +83,7 @@ def fit(
         typer.Option(
             help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,distilled,finetuned or all, "
             "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned; of questions "
-            "unanswered,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
+            "unanswered,lexical,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
         ),
     ] = None,
     budget: Annotated[

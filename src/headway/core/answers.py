@@ -4,13 +4,36 @@ Each is its first character, the one behind its last, and its probability among 
 -1 the context does not answer; a row of probability 0 is none.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 MOST = 20  # answers of a question (n-best, as in BERT's published code)
 NOTHING = -1
+_NO_PASSAGE = 1e9  # a gap above every threshold
 
 Answers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best passages of a question over all its windows, and the score of there being no answer."""
+
+    spans: np.ndarray  # [k, 2] characters, best first
+    scores: np.ndarray  # [k]
+    nothing: float
+
+    @property
+    def gap(self) -> float:
+        """The score of no answer less the best passage's."""
+        return self.nothing - float(self.scores[0]) if len(self.scores) else _NO_PASSAGE
+
+    def answers(self, threshold: float | None) -> Answers:
+        """Return them ranked. There is no answer where its score is above the best passage's by more than the
+        threshold; None: there always is one.
+        """
+        return ranked(self.spans, self.scores, None if threshold is None else self.nothing - threshold)
 
 
 def ranked(

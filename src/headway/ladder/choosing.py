@@ -7,7 +7,7 @@ import numpy as np
 
 from headway.core.seeding import derive
 from headway.data.examples import Examples
-from headway.data.splits import deal
+from headway.ladder.rows import keep_a_tenth
 from headway.models.heads import Classifier
 from headway.tasks import classification
 from headway.training.settings import TrainingSettings
@@ -43,14 +43,6 @@ def best_of(
             best = score, found
     assert best is not None
     return best[1]
-
-
-def keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
-    """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
-    folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
-    trained = np.unique(examples.strata[folds != 0])
-    kept = (folds == 0) & np.isin(examples.strata, trained)
-    return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
 def score_on(model: Classifier, encoder: classification.Batching[Any], examples: Examples) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headway.core.answers import told
 from headway.core.device import available_memory
 from headway.core.progress import Progress, Stopwatch
 from headway.core.seeding import derive
@@ -18,15 +17,14 @@ from headway.data.examples import Examples
 from headway.data.inputs import TextPair
 from headway.data.reading_windows import ReadingWindows
 from headway.data.table import counted
-from headway.ladder.choosing import keep_a_tenth
+from headway.ladder.answer_threshold import choose_threshold
 from headway.ladder.encoder_training import MEASURED_TOKENS, checkpoints_in, settings_for, spread_sample
+from headway.ladder.rows import keep_a_tenth
 from headway.ladder.rungs import Estimate, Scratch, Workload
-from headway.metrics.squad import best_match, best_threshold
 from headway.models.heads import TokenClassifier
 from headway.tasks import reading
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.reader import ExtractiveReader
-from headway.tasks.reading import Found
 from headway.training.checkpoints import Checkpoints
 from headway.training.embeddings import used_rows
 from headway.training.fresh import freshen
@@ -198,31 +196,6 @@ def train_reader(
             weight=lambda batch: len(batch.places),
             parts=lambda batch: reading.parts(batch, settings.tokens_at_once or MOST_AT_ONCE),
         )
-
-
-def choose_threshold(
-    found: Sequence[Found], questions: np.ndarray, *, unanswerable: bool
-) -> tuple[float | None, float]:
-    """Return the threshold that gives the highest F1 on these `Question` objects [B], and that F1.
-
-    No threshold where there are no unanswerable questions, so that each is answered; 0 where nothing was kept to choose
-    by.
-    """
-    if not len(found):
-        return (0.0 if unanswerable else None), 0.0
-    golds = [tuple(answer.text for answer in question.answers or ()) for question in questions]
-    answered = np.array(
-        [
-            best_match(told(question.context, one.answers(None)[0]), right)[1]
-            for question, one, right in zip(questions, found, golds, strict=True)
-        ]
-    )
-    if not unanswerable:
-        return None, float(answered.mean())
-    silent = np.array([float(not right) for right in golds])
-    gaps = np.array([one.gap for one in found])
-    threshold = best_threshold(gaps, answered, silent)
-    return threshold, float(np.where(gaps > threshold, silent, answered).mean())
 
 
 def _with_places(

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from headway.bundle.record import LabelFacts
+from headway.core.seeding import derive
 from headway.data.examples import Examples
 from headway.data.splits import deal, holdout
 from headway.data.tags import span_counts
@@ -48,6 +49,14 @@ def part_rows(examples: Examples, seed: int) -> Rows:
     train, held_out = holdout(examples.strata, examples.groups, seed)
     words = f"{len(train):,} rows to train, {len(held_out):,} held out"
     return Rows(examples, (Part(train, held_out),), "holdout", words)
+
+
+def keep_a_tenth(examples: Examples, seed: int) -> tuple[Examples, Examples]:
+    """Part the rows into those to train on and a stratified tenth to choose by; every class is trained on."""
+    folds = deal(examples.strata, examples.groups, derive(seed, "kept rows"), 10)
+    trained = np.unique(examples.strata[folds != 0])
+    kept = (folds == 0) & np.isin(examples.strata, trained)
+    return examples.take(np.flatnonzero(~kept)), examples.take(np.flatnonzero(kept))
 
 
 def join_test(training: Examples, test: Examples) -> Rows:

@@ -31,7 +31,7 @@ FEW_ROWS = 3000
 TEACHERS = {"distilled": "finetuned"}  # rung -> the rung before it that teaches it
 
 # Measured before torch is loaded, and so before the others are estimated.
-LIGHT = ("majority", "shares", "mean", "unanswered", "lexicon", "ngrams", "pixels")
+LIGHT = ("majority", "shares", "mean", "unanswered", "lexical", "lexicon", "ngrams", "pixels")
 
 # Tried where the user names no rungs; the others are tried by name, or with "all".
 USUAL = (*LIGHT, "frozen", "scratch", "distilled", "finetuned")

@@ -16,9 +16,9 @@ from headway.core.seeding import derive
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
 from headway.data.inputs import Sentence
-from headway.ladder.choosing import keep_a_tenth
 from headway.ladder.encoder_training import FineTuning, checkpoints_in, spread_sample
 from headway.ladder.judges import judge_of
+from headway.ladder.rows import keep_a_tenth
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
 from headway.models.linear_head import LinearHead

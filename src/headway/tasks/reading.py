@@ -5,7 +5,6 @@ the two at its ends; that there is no answer is scored by both at one token that
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from headway.blocks.ragged import Tokens
-from headway.core.answers import MOST, Answers, ranked
+from headway.core.answers import MOST, Found
 from headway.data.reading_windows import ReadingConfig, ReadingWindows, Window, passage, reading_windows
 from headway.models.heads import ClassificationHead, TokenClassifier
 from headway.tasks.encoder import TOKENS_IN_A_BATCH, TextEncoder
 from headway.weights.pretrained import ANSWER_ENDS
-
-_NO_PASSAGE = 1e9  # a gap above every threshold
 
 
 class Batch(NamedTuple):
@@ -28,26 +25,6 @@ class Batch(NamedTuple):
 
     windows: Tokens
     places: Tensor
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best passages of a question over all its windows, and the score of there being no answer."""
-
-    spans: np.ndarray  # [k, 2] characters, best first
-    scores: np.ndarray  # [k]
-    nothing: float
-
-    @property
-    def gap(self) -> float:
-        """The score of no answer less the best passage's."""
-        return self.nothing - float(self.scores[0]) if len(self.scores) else _NO_PASSAGE
-
-    def answers(self, threshold: float | None) -> Answers:
-        """Return them ranked. There is no answer where its score is above the best passage's by more than the
-        threshold; None: there always is one.
-        """
-        return ranked(self.spans, self.scores, None if threshold is None else self.nothing - threshold)
 
 
 def build(encoder: TextEncoder, seed: int) -> TokenClassifier:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headway.blocks.ragged import Tokens
-from headway.core.answers import MOST, NOTHING, ranked, told
+from headway.core.answers import MOST, NOTHING, Found, ranked, told
 from headway.core.errors import UsageError
 from headway.data.reading_windows import ReadingConfig
 from headway.data.tokenizers import SPECIAL, Tokenizer
@@ -45,7 +45,7 @@ class ById(torch.nn.Module):
         return self.table[batch.values]
 
 
-def find(table: np.ndarray, pairs: list[tuple[str, str]], **config: int) -> list[reading.Found]:
+def find(table: np.ndarray, pairs: list[tuple[str, str]], **config: int) -> list[Found]:
     model: Any = ById(table)
     encoder: Any = Encoder()
     return reading.find(model, encoder, pairs, ReadingConfig(**config))
