@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from damaged_folders import refuse_each_damage
 from headway.bundle.predictors import KINDS, load_predictor, save_predictor
-from headway.core.errors import HeadwayError
 from headway.core.progress import Silent
 from headway.data.checks import check_examples
 from headway.data.columns import choose_columns
@@ -64,16 +64,4 @@ def test_a_predictor_keeps_its_contract(predictor: Predictor, tmp_path: Path) ->
 
 def test_a_damaged_folder_is_an_error_of_ours(predictor: Predictor, tmp_path: Path) -> None:
     save_predictor(predictor, tmp_path)
-    ours = [
-        path for path in sorted(tmp_path.iterdir()) if path.name != "tokenizer_config.json"
-    ]  # for transformers
-    for path in ours:
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
-        with pytest.raises(HeadwayError):
-            load_predictor(tmp_path)
-        path.unlink()
-        with pytest.raises(HeadwayError):
-            load_predictor(tmp_path)
-        path.write_bytes(content)
-    load_predictor(tmp_path)
+    refuse_each_damage(tmp_path)

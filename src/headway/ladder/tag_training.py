@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class FrozenTagging:
     def __init__(self, model: str, device: torch.device) -> None:
         self.words = WordEncoder(TextEncoder.open(model, device))
         self._vectors: Vectors = tagging.remembering(self.words)
-        self._kept: Scratch | None = None
+        self._kept: Path | None = None
 
     def estimate(self, work: Workload) -> Estimate:
         """Time the encoder on a sample of the sentences; the head's part goes by words, features and tags."""
@@ -64,8 +65,9 @@ class FrozenTagging:
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None
     ) -> EncoderTagger:
         """Fit the head; nothing is left to chance."""
-        if scratch is not None and (self._kept is None or self._kept.rung != scratch.rung):
-            self._vectors, self._kept = tagging.remembering(self.words, scratch.rung / "features"), scratch
+        if scratch is not None and self._kept != scratch.rung:
+            self._vectors = tagging.remembering(self.words, scratch.rung / "features")
+            self._kept = scratch.rung
         progress.begin("features", len(examples), "sentences")
         vectors = []
         for start in range(0, len(examples), 256):
