@@ -46,12 +46,13 @@ class ReaderTraining:
         self.recipe = dict(recipe or {})
 
     def estimate(self, work: Workload) -> Estimate:
-        """Time one epoch over a sample of the questions, the first step left out."""
+        """Time one epoch over windows of a sample of the questions, the first step left out."""
         pairs = spread_sample(work.inputs)
         encoder = self.open()
         asked = self.settings(len(pairs))
         model = reading.build(encoder, seed=0)
-        windows = reading.cut(encoder, pairs, asked.reading)
+        every = reading.cut(encoder, pairs, asked.reading)
+        windows = ReadingWindows(spread_sample(every.windows), every.cut)
         need = _need(model, encoder, work.inputs, asked)
         free = available_memory(self.device)
         at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(free)
@@ -67,7 +68,7 @@ class ReaderTraining:
             steps += (
                 settings.seeds
                 * settings.epochs
-                * math.ceil(rows * len(windows) / len(pairs) / settings.batch_size)
+                * math.ceil(rows * len(every) / len(pairs) / settings.batch_size)
             )
         return Estimate(per_step * steps, need.memory(at_once), at_once)
 
