@@ -25,6 +25,7 @@ PARAMS = [
     "static",
     "ulmfit",
     "frozen",
+    "mixed",
     "distilled",
     "finetuned",
 ]

@@ -29,7 +29,7 @@ HARD = [
     )
 ]
 
-PARAMS = ["lexicon", "ngrams", "vectors", "frozen", "finetuned"]
+PARAMS = ["lexicon", "ngrams", "vectors", "frozen", "mixed", "finetuned"]
 
 
 @pytest.fixture(params=PARAMS)

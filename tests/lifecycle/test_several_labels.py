@@ -33,11 +33,16 @@ def rows(count: int, seed: int = 1) -> list[tuple[str, list[str]]]:
     return found
 
 
+def write_labels(path: Path, count: int) -> Path:
+    lines = [json.dumps({"text": text, "labels": topics}) for text, topics in rows(count)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labels")
-    lines = [json.dumps({"text": text, "labels": topics}) for text, topics in rows(180)]
-    (folder / "topics.jsonl").write_text("\n".join(lines) + "\n")
+    write_labels(folder / "topics.jsonl", 180)
     return folder
 
 

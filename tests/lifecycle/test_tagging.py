@@ -106,10 +106,17 @@ def test_the_encoder_rungs(folder: Path, tiny_zoo: Path, tmp_path: Path) -> None
         for name in ("one", "again")
     ]
     record = runs[0].record
-    assert [rung.name for rung in record.rungs] == ["lexicon", "ngrams", "vectors", "frozen", "finetuned"]
-    assert [rung.status for rung in record.rungs] == ["measured"] * 5
+    assert [rung.name for rung in record.rungs] == [
+        "lexicon",
+        "ngrams",
+        "vectors",
+        "frozen",
+        "mixed",
+        "finetuned",
+    ]
+    assert [rung.status for rung in record.rungs] == ["measured"] * 6
     assert all("span_f1" in (rung.scores or {}) for rung in record.rungs)
-    assert [bool(rung.opens_with) for rung in record.rungs] == [False, False, False, True, True]
+    assert [bool(rung.opens_with) for rung in record.rungs] == [False, False, False, True, True, True]
     files = sorted(
         path.relative_to(runs[0].folder) for path in (runs[0].folder / "rungs").rglob("*") if path.is_file()
     )

@@ -81,7 +81,7 @@ def fit(
     rungs: Annotated[
         str | None,
         typer.Option(
-            help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,distilled,finetuned or all, "
+            help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,mixed,distilled,finetuned or all, "
             "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned; of questions "
             "unanswered,lexical,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
         ),

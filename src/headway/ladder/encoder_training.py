@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ MEASURED_TOKENS = 1024  # of the longest texts, on which memory is measured
 class FrozenTraining:
     """A linear head on the features of the encoder as published, which are computed once a text."""
 
+    mixed: ClassVar[bool] = False  # whether the head reads a learned mix of the depths
+
     def __init__(self, model: str, device: torch.device) -> None:
         self.encoder = TextEncoder.open(model, device)
         self.embed: Embed = remembering(self.encoder)
@@ -82,7 +84,13 @@ class FrozenTraining:
             progress.advance(len(inputs))
         config = frozen_config(pairs=are_pairs(examples.inputs))
         return FrozenClassifier.fit(
-            examples.names, examples.inputs, examples.targets, self.encoder, config, self.embed
+            examples.names,
+            examples.inputs,
+            examples.targets,
+            self.encoder,
+            replace(config, depths=self.config.depths),
+            self.embed,
+            mixed=self.mixed,
         )
 
 

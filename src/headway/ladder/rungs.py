@@ -296,6 +296,7 @@ def text_rungs(
         *(averaging if task == "classes" and not pairs else []),
         *ulmfit,
         EncoderRung("frozen", "Frozen encoder", "encoder_training:FrozenTraining", model, device),
+        EncoderRung("mixed", "Mixed depths", "mixed_training:MixedTraining", model, device),
         *([DistilledRung(finetuned, student, unlabelled)] if task != "labels" else []),
         finetuned,
     ]

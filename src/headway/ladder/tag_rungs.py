@@ -98,6 +98,7 @@ def tag_rungs(
         LinearTaggerRung(),
         VectorTaggerRung(unlabelled, vectors),
         EncoderRung("frozen", "Frozen encoder", "tag_training:FrozenTagging", model, device),
+        EncoderRung("mixed", "Mixed depths", "mixed_training:MixedTagging", model, device),
         EncoderRung(
             "finetuned", "Fine-tuned encoder", "tag_training:TaggerTuning", model, device, recipe=recipe
         ),

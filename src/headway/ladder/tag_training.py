@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,18 +46,19 @@ class FrozenTagging:
 
     def __init__(self, model: str, device: torch.device) -> None:
         self.words = WordEncoder(TextEncoder.open(model, device))
-        self._vectors: Vectors = tagging.remembering(self.words)
+        self.vectors: Vectors = tagging.remembering(self.words)
+        self.depths = DEPTHS
         self._kept: Path | None = None
 
     def estimate(self, work: Workload) -> Estimate:
         """Time the encoder on a sample of the sentences; the head's part goes by words, features and tags."""
         sample = spread_sample(work.inputs)
-        self.words.vectors(sample[:8], DEPTHS)
+        self.words.vectors(sample[:8], self.depths)
         started = time.perf_counter()
-        self.words.vectors(sample, DEPTHS)
+        self.words.vectors(sample, self.depths)
         reading = (time.perf_counter() - started) / len(sample) * len(work.inputs)
         words = sum(map(len, work.inputs))
-        features = DEPTHS * self.words.encoder.backbone.num_features
+        features = self.depths * self.words.encoder.backbone.num_features
         trained = words / max(len(work.inputs), 1) * sum(work.training_rows)
         head = 2e-8 * trained * features * work.classes
         return Estimate(reading + head, memory=500_000_000 + 24 * features * words)
@@ -66,20 +68,27 @@ class FrozenTagging:
     ) -> EncoderTagger:
         """Fit the head; nothing is left to chance."""
         if scratch is not None and self._kept != scratch.rung:
-            self._vectors = tagging.remembering(self.words, scratch.rung / "features")
+            self.vectors = tagging.remembering(self.words, scratch.rung / "features")
             self._kept = scratch.rung
         progress.begin("features", len(examples), "sentences")
         vectors = []
         for start in range(0, len(examples), 256):
-            vectors += list(self._vectors(examples.inputs[start : start + 256], DEPTHS))
+            vectors += list(self.vectors(examples.inputs[start : start + 256], self.depths))
             progress.advance(len(vectors) - start)
         features = np.concatenate([own for own in vectors if len(own)])
         tags = np.concatenate(list(examples.targets))
-        head = LinearHead.fit(features, tags, len(examples.names), INVERSE_REGULARISATION)
-        settings = {"depths": DEPTHS, "inverse_regularisation": INVERSE_REGULARISATION}
-        return EncoderTagger(
-            examples.names, self.words, head, DEPTHS, settings | self.words.encoder.settings, self._vectors
-        )
+        return self.tagger(examples.names, features, tags)
+
+    def tagger(self, names: tuple[str, ...], features: np.ndarray, tags: np.ndarray) -> EncoderTagger:
+        """Fit the head on words' features [W, F] and tags [W]."""
+        head = LinearHead.fit(features, tags, len(names), INVERSE_REGULARISATION)
+        return EncoderTagger(names, self.words, head, self.depths, self.settings, self.vectors)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is told of the tagger."""
+        chosen = {"depths": self.depths, "inverse_regularisation": INVERSE_REGULARISATION}
+        return chosen | self.words.encoder.settings
 
 
 class TaggerTuning(FineTuning):

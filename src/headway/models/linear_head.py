@@ -4,7 +4,7 @@ It needs no torch, and numpy alone to predict.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class LinearHead:
         deviation[deviation == 0] = 1
         model = LogisticRegression(C=inverse_regularisation, max_iter=500)
         model.fit(((features - mean) / deviation).astype(np.float64), targets)
-        return cls(mean, deviation, *of_every_class(model, classes))
+        weights, bias = of_every_class(model.coef_.T, model.intercept_, model.classes_, classes)
+        return cls(mean, deviation, weights, bias)
 
     @classmethod
     def fit_labels(cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float) -> Self:
@@ -42,7 +43,7 @@ class LinearHead:
         deviation[deviation == 0] = 1
         scaled = ((features - mean) / deviation).astype(np.float64)
         weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
-        bias = np.log((targets.sum(axis=0) + 0.5) / ((~targets).sum(axis=0) + 0.5)).astype(np.float32)
+        bias = label_odds(targets)
         for place, wanted in enumerate(targets.T):
             if wanted.all() == wanted.any():
                 continue  # every row has it, or none: the bias says all
@@ -89,12 +90,22 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return normalised
 
 
-def of_every_class(model: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights [F, C] and bias [C] of scikit-learn's fitted regression; a class of no row gets no share."""
-    weights, bias = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:  # one column: the second class against the first
+def label_odds(targets: np.ndarray) -> np.ndarray:
+    """Return the logarithm of each label's odds among rows [B, C], finite also where all rows have it, or none: [C]."""
+    odds: np.ndarray = np.log((targets.sum(axis=0) + 0.5) / ((~targets).sum(axis=0) + 0.5))
+    return odds.astype(np.float32)
+
+
+def of_every_class(
+    weights: np.ndarray, bias: np.ndarray, present: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights [F, C] and bias [C] of all classes; one that is not among ``present`` gets no share.
+
+    Of two classes one column is given: the second class against the first.
+    """
+    if len(present) == 2:
         weights, bias = np.hstack([np.zeros_like(weights), weights]), np.append(0.0, bias)
     all_weights = np.zeros((len(weights), classes), np.float32)
     all_bias = np.full(classes, _ABSENT, np.float32)
-    all_weights[:, model.classes_], all_bias[model.classes_] = weights, bias
+    all_weights[:, present], all_bias[present] = weights, bias
     return all_weights, all_bias

@@ -76,7 +76,8 @@ class LinearTagger:
         )
         tags = np.concatenate(list(targets))
         model = LogisticRegression(C=config.inverse_regularisation, max_iter=300).fit(matrix, tags)
-        return cls(config, labels, features, *of_every_class(model, len(labels)))
+        weights, bias = of_every_class(model.coef_.T, model.intercept_, model.classes_, len(labels))
+        return cls(config, labels, features, weights, bias)
 
     @property
     def parameters(self) -> int:

@@ -97,6 +97,14 @@ class TextEncoder:
         """What training computes with on the encoder's device."""
         return decide(self.device, cache_folder() / ARITHMETIC_FILE)
 
+    @cached_property
+    def depth_sizes(self) -> tuple[int, ...]:
+        """How many numbers a token has at each depth: the embeddings', then each layer's."""
+        cast("nn.Module", self.backbone).eval()
+        with torch.inference_mode():
+            means = self._mean_depths(self.pack([self.tokenizer.nothing]))
+        return tuple(mean.shape[1] for mean in means)
+
     def tokenize(self, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Return each input's ids, cut at ``max_tokens``; one without any is what stands for nothing."""
         return [ids if len(ids) else self.tokenizer.nothing for ids in self._encode(inputs).ids]

@@ -6,6 +6,8 @@ Liu et al. 2019, arXiv:1903.08855). They are scaled to mean 0 and deviation 1, t
 ridge regression for numbers. Of a pair of texts the features are those of both, u and v, and
 
     |u - v|,  u v,  and their cosine      (Conneau et al. 2017, arXiv:1705.02364, section 3.1)
+
+Or the depths are not side by side but mixed, by weights that are learned with the head (`tasks.layer_mix`).
 """
 
 import hashlib
@@ -19,12 +21,14 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from torch import nn
 
+from headway.blocks.scalar_mix import ScalarMix
 from headway.core.config import Config
 from headway.core.files import read_json, write_json
 from headway.core.remembered import Remembered
 from headway.core.tensors import load_arrays, save_arrays
 from headway.data.inputs import are_pairs, texts_of
 from headway.models.linear_head import LinearHead
+from headway.tasks import layer_mix
 from headway.tasks.encoder import TextEncoder
 from headway.weights.pretrained import load_encoder, opened_by, save_encoder
 
@@ -50,7 +54,7 @@ class FrozenConfig(Config):
 class FrozenClassifier:
     """A published encoder and a linear head; ``embed`` computes the features of texts (by default the encoder does).
 
-    It gives numbers where it has no labels.
+    It gives numbers where it has no labels. With a ``mix`` the head reads the mixed depths in place of all of them.
     """
 
     kind: ClassVar[str] = "frozen"
@@ -64,8 +68,10 @@ class FrozenClassifier:
         embed: Embed | None = None,
         *,
         several: bool = False,
+        mix: ScalarMix | None = None,
     ) -> None:
         self.several = several  # whether an input may have several labels, or none
+        self.mix = mix
         self.labels = labels
         self.encoder = encoder
         self.head = head
@@ -81,11 +87,18 @@ class FrozenClassifier:
         encoder: TextEncoder,
         config: FrozenConfig,
         embed: Embed | None = None,
+        *,
+        mixed: bool = False,
     ) -> Self:
         """Fit the head; ``targets`` [B] are indexes into ``labels``, or numbers where there are none, or [B, C] which
-        input has which label.
+        input has which label. mixed: together with a mix of the ``config.depths``.
         """
-        features = features_of(inputs, embed or encoder.layer_means, config.depths)
+        sides = sides_of(inputs, embed or encoder.layer_means, config.depths)
+        if mixed:
+            penalty = 1 / config.inverse_regularisation if labels else config.ridge
+            mix, head = layer_mix.learn(sides, config.depths, targets, len(labels), penalty)
+            return cls(labels, encoder, head, config, embed, several=targets.ndim == 2, mix=mix)
+        features = layer_mix.features_of(sides)
         if not labels:
             head = LinearHead.fit_numbers(features, targets, config.ridge)
         elif targets.ndim == 2:
@@ -105,14 +118,16 @@ class FrozenClassifier:
         """The number of weights, the encoder's among them."""
         module = cast("nn.Module", self.encoder.backbone)
         fitted = self.head.weights.size + self.head.bias.size
-        return sum(parameter.numel() for parameter in module.parameters()) + fitted
+        mixing = 0 if self.mix is None else len(self.mix.weights) + 1
+        return sum(parameter.numel() for parameter in module.parameters()) + fitted + mixing
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Which layers are read, and the regularisation."""
+        """Which layers are read, and the regularisation; of a mix what it has become."""
         chosen = self.config.to_dict()
         del chosen["ridge" if self.labels else "inverse_regularisation"]
-        return chosen | self.encoder.settings
+        mix = {} if self.mix is None else layer_mix.mix_settings(self.mix)
+        return chosen | mix | self.encoder.settings
 
     def cut(self, inputs: Sequence[Any]) -> int:
         """Return how many texts are longer than the encoder reads."""
@@ -122,7 +137,7 @@ class FrozenClassifier:
         """Return probabilities [B, C], or numbers [B]."""
         if not inputs:
             return np.empty((0, len(self.labels)) if self.labels else 0)
-        features = features_of(inputs, self.embed, self.config.depths)
+        features = layer_mix.features_of(sides_of(inputs, self.embed, self.config.depths), self.mix)
         if not self.labels:
             return self.head.numbers(features)
         return self.head.shares(features) if self.several else self.head.probabilities(features)
@@ -135,7 +150,8 @@ class FrozenClassifier:
         write_json(
             folder / _FILE,
             {"labels": self.labels, "max_tokens": self.encoder.max_tokens, "config": self.config.to_dict()}
-            | ({"several": True} if self.several else {}),
+            | ({"several": True} if self.several else {})
+            | ({} if self.mix is None else {"mix": layer_mix.stored_mix(self.mix)}),
         )
 
     @classmethod
@@ -147,17 +163,15 @@ class FrozenClassifier:
         head = LinearHead(**load_arrays(folder / _HEAD))
         config = FrozenConfig.from_dict(stored["config"])
         several = stored.get("several", False)
-        return cls(tuple(stored["labels"]), encoder, head, config, several=several)
+        mix = layer_mix.mix_from(stored["mix"], str(folder / _FILE)) if "mix" in stored else None
+        return cls(tuple(stored["labels"]), encoder, head, config, several=several, mix=mix)
 
 
-def features_of(inputs: Sequence[Any], embed: Embed, depths: int) -> np.ndarray:
-    """Return the features of texts, [B, depths D], or of pairs of them, [B, 4 depths D + 1]."""
+def sides_of(inputs: Sequence[Any], embed: Embed, depths: int) -> list[np.ndarray]:
+    """Return the features of texts, one array [B, depths D], or of each side of pairs: two."""
     if not are_pairs(inputs):
-        return embed(inputs, depths)
-    u, v = (embed([pair[side] for pair in inputs], depths) for side in (0, 1))
-    lengths = np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1)
-    cosine = (u * v).sum(axis=1) / np.maximum(lengths, 1e-12)
-    return np.concatenate([u, v, np.abs(u - v), u * v, cosine[:, None]], axis=1)
+        return [embed(inputs, depths)]
+    return [embed([pair[side] for pair in inputs], depths) for side in (0, 1)]
 
 
 def remembering(encoder: TextEncoder, folder: Path | None = None) -> Embed:

@@ -1,7 +1,7 @@
 """Tags of words from an encoder's vectors: the training's batches and loss, and the predictor.
 
 A linear layer on each word's vector (Devlin et al. 2019, section 5.3). The encoder is fine-tuned with it, or is as
-published; then the last layers stand side by side.
+published; then the last layers stand side by side, or are mixed by weights that are learned with the head.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from headway.blocks.scalar_mix import ScalarMix
 from headway.core.files import read_json, write_json
 from headway.core.remembered import Remembered
 from headway.core.tensors import load_arrays, own_lengths, save_arrays
@@ -24,6 +25,7 @@ from headway.models.heads import ClassificationHead, Classifier
 from headway.models.linear_head import LinearHead
 from headway.tasks.classification import HEAD_DROPOUT
 from headway.tasks.encoder import TextEncoder
+from headway.tasks.layer_mix import features_of, mix_from, stored_mix
 from headway.tasks.word_encoder import Window, WordEncoder
 from headway.weights.pretrained import load_encoder, opened_by, save_encoder
 
@@ -103,7 +105,7 @@ def _key(sentence: Sentence) -> str:
 
 
 class EncoderTagger:
-    """An encoder and a linear layer on the vectors of words at its last ``depths`` layers."""
+    """An encoder and a linear layer on the vectors of words at its last ``depths`` layers, or on a ``mix`` of them."""
 
     kind: ClassVar[str] = "encoder_tagger"
 
@@ -115,11 +117,14 @@ class EncoderTagger:
         depths: int,
         settings: dict[str, Any],
         vectors: Vectors | None = None,
+        *,
+        mix: ScalarMix | None = None,
     ) -> None:
         self.labels = labels
         self.words = words
         self.head = head
         self.depths = depths
+        self.mix = mix
         self.settings = settings
         self._vectors = vectors or words.vectors
 
@@ -150,7 +155,8 @@ class EncoderTagger:
         """The number of weights, the encoder's among them."""
         module = cast("nn.Module", self.words.encoder.backbone)
         fitted = self.head.weights.size + self.head.bias.size
-        return sum(parameter.numel() for parameter in module.parameters()) + fitted
+        mixing = 0 if self.mix is None else len(self.mix.weights) + 1
+        return sum(parameter.numel() for parameter in module.parameters()) + fitted + mixing
 
     def cut(self, sentences: Sequence[Sentence]) -> int:
         """Return how many sentences are longer than the encoder reads at once; their words are tagged all the same."""
@@ -161,10 +167,15 @@ class EncoderTagger:
         found: list[np.ndarray] = []
         for start in range(0, len(sentences), _AT_ONCE):
             vectors = self._vectors(sentences[start : start + _AT_ONCE], self.depths)
-            empty = np.empty((0, len(self.head.mean)), np.float32)
-            shares = self.head.probabilities(np.concatenate([empty, *vectors[[len(v) > 0 for v in vectors]]]))
+            shares = self._shares([own for own in vectors if len(own)])
             found += np.split(shares, np.cumsum([len(own) for own in vectors])[:-1])
         return own_lengths(found, len(sentences))
+
+    def _shares(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
+        """Return all words' shares [W, C] of arrays of their vectors."""
+        width = len(self.head.mean) * (1 if self.mix is None else len(self.mix.weights))
+        kept = np.concatenate([np.empty((0, width), np.float32), *vectors])
+        return self.head.probabilities(features_of([kept], self.mix))
 
     def save(self, folder: Path) -> None:
         """Write encoder and tokenizer as `transformers` reads them, ``head.safetensors`` and ``tagger.json``."""
@@ -173,7 +184,8 @@ class EncoderTagger:
         encoder.tokenizer.save(folder, max_tokens=encoder.max_tokens)
         save_arrays(folder / _HEAD, vars(self.head))
         stored = {"labels": self.labels, "max_tokens": encoder.max_tokens, "depths": self.depths}
-        write_json(folder / _FILE, stored | {"settings": self.settings})
+        mix = {} if self.mix is None else {"mix": stored_mix(self.mix)}
+        write_json(folder / _FILE, stored | mix | {"settings": self.settings})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -182,4 +194,12 @@ class EncoderTagger:
         backbone, _ = load_encoder(folder)
         encoder = TextEncoder.around(backbone, folder, stored["max_tokens"])
         head = LinearHead(**load_arrays(folder / _HEAD))
-        return cls(tuple(stored["labels"]), WordEncoder(encoder), head, stored["depths"], stored["settings"])
+        mix = mix_from(stored["mix"], str(folder / _FILE)) if "mix" in stored else None
+        return cls(
+            tuple(stored["labels"]),
+            WordEncoder(encoder),
+            head,
+            stored["depths"],
+            stored["settings"],
+            mix=mix,
+        )
