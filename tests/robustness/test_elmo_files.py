@@ -10,10 +10,14 @@ import pytest
 import torch
 
 from headway.blocks.ragged import Tokens
-from headway.core.errors import LayoutError, UsageError, WeightsError
+from headway.core.errors import FetchError, LayoutError, UsageError, WeightsError
+from headway.core.progress import Silent
 from headway.data.characters import CharacterTokenizer
+from headway.data.examples import Examples
+from headway.ladder.mixed_training import MixedTraining
 from headway.models.elmo import Elmo, ElmoConfig
 from headway.tasks.encoder import TextEncoder
+from headway.weights import cache, catalog
 from headway.weights.pretrained import load_encoder
 from headway.weights.published_elmo import save_published
 
@@ -104,6 +108,48 @@ def test_a_text_of_100_000_words(published: Path) -> None:
     ids = CharacterTokenizer().words(["one", "two"] * 1500)
     with torch.inference_mode():
         assert model.features(Tokens.pack([ids])).tokens.values.isfinite().all()
+
+
+def test_the_rung_that_mixes_depths_says_the_same(published: Path) -> None:
+    """Of published files given by their folder: damaged ones are refused, empty and endless texts answered."""
+    training = MixedTraining(str(published), torch.device("cpu"))
+    texts, topics = (
+        ["rain", "", "sun and rain", "   ", "soup", "bread and soup"] * 3,
+        ["a", "b", "a", "b", "c", "c"] * 3,
+    )
+    fitted = training.fit(Examples.of_texts(texts, topics, "test"), 0, Silent())
+    text = "one two " * 50_000
+    shares = fitted.predict(["", "   ", text])
+    assert shares.shape == (3, 3) and np.isfinite(shares).all()
+    np.testing.assert_allclose(shares[0], shares[1], atol=1e-6)
+    assert fitted.cut(["", text]) == 1
+    path = published / "lm_weights.hdf5"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="is damaged or incomplete"):
+        MixedTraining(str(published), torch.device("cpu"))
+
+
+def test_the_row_of_the_zoo_claims_no_hash_and_no_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HEADWAY_CACHE", str(tmp_path))
+    monkeypatch.delenv("HEADWAY_WEIGHTS", raising=False)
+    entry = catalog.find("elmo")
+    facts = entry.facts()
+    for number in (1, 2):
+        assert "sha256 not known: nobody vouches for the first file" in facts[f"file {number}"]
+    with pytest.raises(
+        FetchError, match=r"No address is known that delivers it(.|\n)*\$HEADWAY_WEIGHTS"
+    ) as told:
+        cache.fetch(entry)
+    assert "With a connection" not in str(told.value)
+    with torch.device("meta"):
+        model = Elmo(ElmoConfig.from_dict(dict(entry.config)))
+    published = {
+        name: value.numel() for name, value in model.named_parameters() if not name.startswith("mix.")
+    }
+    assert sum(published.values()) == entry.parameters
+    assert "as its source declares it" in catalog.find("gpt2-xl").facts()["file 1"]
 
 
 def test_two_files_of_options_are_not_guessed_between(published: Path) -> None:

@@ -104,11 +104,14 @@ def _fetch(
             shutil.rmtree(target)
     tries = "\n    ".join(tried)
     names = " and ".join(file.name for file in entry.files)
+    by_hand = f"put {names} into a folder {entry.name}/ below $HEADWAY_WEIGHTS."
+    online = any(source.online for source in entry.sources)
     raise FetchError(
         f"could not be fetched. Tried:\n    {tries}",
         where=entry.name,
-        remedy=f"With a connection, run: headway zoo fetch {entry.name}\n"
-        f"  Or put {names} into a folder {entry.name}/ below $HEADWAY_WEIGHTS.",
+        remedy=f"With a connection, run: headway zoo fetch {entry.name}\n  Or {by_hand}"
+        if online
+        else f"No address is known that delivers it with its hash. If you have its files, {by_hand}",
     )
 
 

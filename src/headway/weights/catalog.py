@@ -281,7 +281,8 @@ _GPT2S = (
 )
 
 # The hashes of its two files could not be known here. They were published for download by themselves, by the Allen
-# Institute for AI, not in a repository of fixed revisions; so a folder is the one source.
+# Institute for AI, not in a repository of fixed revisions, at addresses that declare no hash; so a folder is the one
+# source, and nothing vouches for its first files but their shapes.
 _ELMO = Entry(
     name="elmo",
     title="ELMo, original (2x4096_512_2048cnn_2xhighway)",

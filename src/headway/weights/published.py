@@ -42,12 +42,20 @@ class Published:
             "name": self.name,
             "title": self.title,
             **self._details(),
-            **{f"file {at}": _facts_of(file) for at, file in enumerate(self.files, 1)},
+            **{f"file {at}": self._facts_of(file) for at, file in enumerate(self.files, 1)},
             **{f"source {at}": source.describe() for at, source in enumerate(self.sources, 1)},
         }
 
     def _details(self) -> dict[str, str]:
         return {"licence": self.licence, "paper": self.paper}
+
+    def _facts_of(self, file: PublishedFile) -> str:
+        size = "" if file.size is None else f"{human_bytes(file.size)}, "
+        if file.sha256:
+            return f"{file.name}, {size}sha256 {file.sha256}"
+        declared = any(source.online for source in self.sources)  # a folder declares nothing
+        unknown = "as its source declares it" if declared else "not known: nobody vouches for the first file"
+        return f"{file.name}, {size}sha256 {unknown}; remembered at the first fetch, other bytes are refused after"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +86,3 @@ class Network(Published):
 
     def _reads(self) -> str:
         raise NotImplementedError
-
-
-def _facts_of(file: PublishedFile) -> str:
-    size = "" if file.size is None else f"{human_bytes(file.size)}, "
-    return f"{file.name}, {size}sha256 {file.sha256 or 'as its source declares it, remembered at the first fetch'}"
