@@ -120,7 +120,7 @@ On the last 5 % of each document's lines, before rounding to half precision:
 
 {figures}
 
-What it is worth beside the same network from fresh weights stands in docs/results.md (`python -m recipes.ulmfit.run`).
+Whether it is worth anything beside the same network from fresh weights: `python -m recipes.ulmfit.run twins`.
 
 | file | size | bytes | sha256 |
 |---|---|---|---|

@@ -16,7 +16,7 @@ from headway.weights.picture_rows import PICTURES as PICTURES
 from headway.weights.picture_rows import PictureEntry
 from headway.weights.published import Network as Network
 from headway.weights.published import Published as Published
-from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, WheelFile
+from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, ShippedFolder, WheelFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,8 +301,84 @@ _ELMO = Entry(
     overlap=("the 1 Billion Word Benchmark (news of 2011), on which it was trained",),
 )
 
+
+def _awd_tiny(
+    name: str,
+    title: str,
+    *,
+    vocab_size: int,
+    parameters: int,
+    words: str,
+    lowercase: bool,
+    files: tuple[PublishedFile, ...],
+    overlap: tuple[str, ...],
+) -> Entry:
+    """A stand-in for ULMFiT's weights, which cannot be fetched everywhere; its card stands beside it in `zoo/`."""
+    dropouts = {"embedding": 0.02, "input": 0.25, "hidden": 0.15, "output": 0.1, "weight": 0.2}
+    return Entry(
+        name=name,
+        title=title,
+        architecture="awd_lstm",
+        config=MappingProxyType(
+            {
+                "vocab_size": vocab_size,
+                "d_model": 128,
+                "d_cell": 256,
+                "num_layers": 2,
+                **{f"{place}_dropout": share for place, share in dropouts.items()},
+            }
+        ),
+        parameters=parameters,
+        licence="Apache-2.0",
+        paper="Howard and Ruder 2018, Universal Language Model Fine-tuning for Text Classification, arXiv:1801.06146; "
+        "the network of Merity et al. 2018, arXiv:1708.02182",
+        preprocessing=TextPreprocessing(vocabulary="tokenizer.json", lowercase=lowercase, max_tokens=None),
+        weights="model.safetensors",
+        files=files,
+        sources=(ShippedFolder(name),),
+        overlap=overlap,
+        origin=f"pretrained by us on {words}, not the published weights",
+    )
+
+
+_PUBLIC_DOMAIN = ("Jane Austen's novels", "the King James Bible", "Tiny Shakespeare")
+
+_AWD_TINY = (
+    _awd_tiny(
+        "awd-tiny",
+        "AWD-LSTM tiny, English",
+        vocab_size=8000,
+        parameters=1624896,
+        words="1,933,113 words",
+        lowercase=True,
+        files=(
+            PublishedFile(
+                "config.json",
+                "f0238e7ab3b44c6f8127ca48ab7ef8a236e8149323d095aa72a99a64df0da6c8",
+                251,
+            ),
+            PublishedFile(
+                "model.safetensors",
+                "d1de80f0adcfb591533cec69018ecb7c87af951c3085be5686f6b27e73ada2dd",
+                3250752,
+            ),
+            PublishedFile(
+                "tokenizer.json",
+                "56fb7a8081506a7d2f4418896915702bc7d9e77ba5c0046b0b62709099c25b27",
+                182781,
+            ),
+            PublishedFile(
+                "tokenizer_config.json",
+                "f345224fbd9ca6509a7c3c1154b91d4d1c8644ec47696cd6f19a7f3e3ebd262a",
+                107,
+            ),
+        ),
+        overlap=_PUBLIC_DOMAIN,
+    ),
+)
+
 CATALOG: Mapping[str, Entry] = MappingProxyType(
-    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, _ELMO, *_GPT2S)}
+    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, _ELMO, *_GPT2S, *_AWD_TINY)}
 )
 
 _GLOVE = VectorsEntry(
