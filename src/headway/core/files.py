@@ -47,6 +47,15 @@ def atomic_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, if it is there: for whoever looks for it all at once, even where the process is killed."""
+    if folder.is_dir():
+        gone = folder.with_name(f".{folder.name}.gone")  # `sweep` removes what a kill leaves of it
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
 @contextmanager
 def disk_errors(target: Path) -> Iterator[None]:
     """Turn the operating system's disk errors into DiskError that names ``target``."""

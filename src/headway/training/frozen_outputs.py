@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from headway.blocks.ragged import Lengths, Ragged
-from headway.core.files import human_bytes, read_json, write_json
+from headway.core.files import human_bytes, read_json, remove_folder, write_json
 from headway.core.progress import Progress
 from headway.core.remembered import Remembered
 from headway.tasks.classification import Batch
@@ -69,7 +69,7 @@ class FrozenOutputs:
         for past in [depth for depth in self._depths if depth > lowest]:
             self._known.pop(past, None)
             self._rows.pop(past, None)
-            shutil.rmtree(self._folder / f"{past}", ignore_errors=True)
+            remove_folder(self._folder / f"{past}")
         if lowest not in self._depths:
             return 0
         if lowest not in self._rows:
