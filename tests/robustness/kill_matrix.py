@@ -3,9 +3,10 @@
     python tests/robustness/kill_matrix.py            # 50 kills; about 10 minutes on 2 cores
     python tests/robustness/kill_matrix.py --kills 5
 
-A ladder of four rungs on a tiny encoder and a tiny language model, whose layers thaw one after the other (so that
-frozen ones' outputs are kept), which saves twenty times a second, so that kills fall inside saves too. After the kills
-each run's models, predictions and tokenizers must be byte for byte those of a run that was left alone.
+A ladder of four rungs on a tiny encoder and a tiny language model, which start from pairs and from a fitted head, and
+whose layers thaw one after the other (so that frozen ones' outputs are kept). It saves twenty times a second, so that
+kills fall inside saves too. After the kills each run's models, predictions and tokenizers must be byte for byte those
+of a run that was left alone.
 Prints where the kills fell; the exit status is 1 if any byte differs.
 """
 
@@ -33,7 +34,8 @@ print("started", flush=True)
 if resume == "resume":
     headway.fit(resume=out)
 else:
-    options = {"model": model, "language_model": language_model, "recipe": {"thaw": 1}}
+    recipe = {"thaw": 1, "start": "probe", "contrastive": 12}
+    options = {"model": model, "language_model": language_model, "recipe": recipe}
     headway.fit(data, rungs=rungs, out=out, **options)
 """
 

@@ -131,6 +131,8 @@ def student_settings(teacher: TrainingSettings) -> TrainingSettings:
         teacher,
         epochs=math.ceil(EPOCHS * teacher.epochs),
         fresh_layers=0,
+        start="fresh",
+        contrastive=0,
         frozen_groups=0,
         thaw=0,
         patience=0,

@@ -1,6 +1,5 @@
 """How the rungs that stand on a pretrained encoder are estimated and trained. Loads torch."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -40,6 +39,7 @@ from headway.training.range_test import RangeTest, range_test
 from headway.training.recipe import compose
 from headway.training.settings import TrainingSettings
 from headway.training.sharding import sharded
+from headway.training.warm_start import warm_start
 
 FEWEST_STEPS = 240
 SAMPLE = 96  # texts on which an estimate is timed
@@ -137,10 +137,7 @@ class FineTuning:
             times: list[float] = []
             fine_tune(model, encoder, texts, targets, settings, 0, Stopwatch(times))
             per_step = float(np.median(np.diff(times)))
-        steps = 0
-        for rows in work.training_rows:
-            settings = self.settings(rows)
-            steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
+        steps = sum(self.settings(rows).steps(rows) for rows in work.training_rows)
         return Estimate(per_step * steps, need.memory(at_once), at_once)
 
     def fit(
@@ -209,12 +206,15 @@ class FineTuning:
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
         scale = Scale.of(examples, model.head)
+        targets = scale.standard(examples.targets)
+        kept = None if scratch is None else scratch.training / f"start-{seed}"
+        warm_start(model, encoder, examples.inputs, targets, settings, seed, progress, kept)
         checkpoints = checkpoints_in(scratch, settings, encoder, seed, len(examples))
         fine_tune(
             model,
             encoder,
             examples.inputs,
-            scale.standard(examples.targets),
+            targets,
             settings,
             seed,
             progress,

@@ -1,6 +1,5 @@
 """How the rungs that stand on a network for pictures are estimated and trained. Loads torch."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -152,10 +151,7 @@ class PictureTraining:
             )
             train_on_pictures(model, encoder, epochs, timed, 0, Stopwatch(times))
         per_step = float(np.median(np.diff(times)))
-        steps = 0
-        for rows in work.training_rows:
-            settings = self.settings(rows)
-            steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
+        steps = sum(self.settings(rows).steps(rows) for rows in work.training_rows)
         seconds = per_step * steps + per_picture * len(work.inputs)
         return Estimate(seconds, memory)
 

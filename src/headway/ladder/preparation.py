@@ -144,6 +144,7 @@ class Options:
         rows, facts = take_in(intake, progress)
         if rows.examples.task == "answers":
             self._refuse_what_is_for_texts("questions")
+        _require_served(self.recipe or {}, rows.examples.task)
         unlabelled = self._unlabelled(rows, facts, progress)
         examples = rows.examples
         ladder = self._ladder(unlabelled, examples.task, pairs=are_pairs(examples.inputs))
@@ -260,6 +261,14 @@ def require_same_machine(plan: Plan, device: str | None, allow_inexact: bool, pr
         import torch  # noqa: F401  # so that the device is known
     now = machine_facts(device) | installed_versions()
     require_same(plan.machine | plan.versions, now, allow_inexact, progress)
+
+
+def _require_served(recipe: Mapping[str, Any], task: Task) -> None:
+    """Raise UsageError on a start that the task has not."""
+    if task == "tags" and recipe.get("start", "fresh") != "fresh":
+        raise UsageError("is for classes, labels and numbers, and these are tags", where="start")
+    if task != "classes" and recipe.get("contrastive"):
+        raise UsageError(f"is for classes, and these are {task}", where="contrastive")
 
 
 def _hash_rows(rows: Rows) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headway.blocks.pictures import Pictures
     from headway.blocks.ragged import Ragged, Tokens
     from headway.models.base import Backbone, PictureBackbone
+    from headway.models.linear_head import LinearHead
 
 
 class ClassificationHead(nn.Module):
@@ -27,10 +28,23 @@ class ClassificationHead(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.02)
         nn.init.zeros_(self.classifier.bias)
 
+    def read(self, x: Tensor) -> Tensor:
+        """Return what the last linear layer, ``classifier``, reads of vectors [B, D]."""
+        kept: Tensor = self.dropout(x)
+        return kept
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits of vectors [B, D]."""
-        logits: Tensor = self.classifier(self.dropout(x))
+        logits: Tensor = self.classifier(self.read(x))
         return logits
+
+    def begin_with(self, fitted: LinearHead) -> None:
+        """Give ``classifier`` the weights that were fitted to what it reads."""
+        weights, bias = fitted.plain()
+        with torch.no_grad():
+            self.classifier.weight.copy_(torch.from_numpy(weights.T))
+            if self.classifier.bias is not None:
+                self.classifier.bias.copy_(torch.from_numpy(bias))
 
 
 class TwoLayerHead(ClassificationHead):
@@ -44,9 +58,9 @@ class TwoLayerHead(ClassificationHead):
         nn.init.normal_(self.hidden.weight, std=0.02)
         nn.init.zeros_(self.hidden.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of vectors [B, D]."""
-        return super().forward(torch.relu(self.hidden(x)))
+    def read(self, x: Tensor) -> Tensor:
+        """Return dropout(relu(hidden(x))), [B, D]."""
+        return super().read(torch.relu(self.hidden(x)))
 
 
 class BiasFreeHead(ClassificationHead):
@@ -69,10 +83,12 @@ class PooledHead(ClassificationHead):
         self.hidden = nn.Linear(num_features, d_hidden)
         self.hidden_norm = BatchNorm(d_hidden, eps=1e-5)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of vectors [B, P]. A batch of one text has no deviation: it is normed as in evaluation."""
+    def read(self, x: Tensor) -> Tensor:
+        """Return the second block, [B, 50], of vectors [B, P]. A batch of one text has no deviation: it is normed as in
+        evaluation.
+        """
         x = torch.relu(self.hidden(self.dropout(_norm(self.norm, x))))
-        return super().forward(_norm(self.hidden_norm, x))
+        return super().read(_norm(self.hidden_norm, x))
 
 
 def _norm(norm: BatchNorm, x: Tensor) -> Tensor:
@@ -108,12 +124,17 @@ class Classifier(nn.Module):
         """Return the logits [B, C] of a batch, or of what came out of the backbone's layer groups before ``first``
         (of all of them: of the pooled vectors).
         """
+        logits: Tensor = self.head(self.summarize(batch, first))
+        return logits
+
+    def summarize(self, batch: Ragged | Pictures, first: int = 0) -> Tensor:
+        """Return the pooled vectors, [B, D], that the head reads."""
         backbone = cast("Any", self.backbone)
+        pooled: Tensor
         if not first:
             pooled = backbone.summarize(batch)
         elif first == len(backbone.layer_groups()):
-            pooled = batch.values
+            pooled = cast("Any", batch).values
         else:
             pooled = backbone.summarize(batch, first)
-        logits: Tensor = self.head(pooled)
-        return logits
+        return pooled

@@ -22,34 +22,40 @@ class LinearHead:
 
     @classmethod
     def fit(
-        cls, features: np.ndarray, targets: np.ndarray, classes: int, inverse_regularisation: float
+        cls,
+        features: np.ndarray,
+        targets: np.ndarray,
+        classes: int,
+        inverse_regularisation: float,
+        *,
+        bias: bool = True,
     ) -> Self:
-        """Fit multinomial logistic regression by L-BFGS on features [B, F]."""
+        """Fit multinomial logistic regression by L-BFGS on features [B, F]; without a ``bias`` they are only scaled."""
         from sklearn.linear_model import LogisticRegression
 
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
-        deviation[deviation == 0] = 1
-        model = LogisticRegression(C=inverse_regularisation, max_iter=500)
-        model.fit(((features - mean) / deviation).astype(np.float64), targets)
-        weights, bias = of_every_class(model.coef_.T, model.intercept_, model.classes_, classes)
-        return cls(mean, deviation, weights, bias)
+        scaled, mean, deviation = _scaled(features, centred=bias)
+        model = LogisticRegression(C=inverse_regularisation, max_iter=500, fit_intercept=bias)
+        model.fit(scaled, targets)
+        weights, shift = of_every_class(model.coef_.T, model.intercept_, model.classes_, classes)
+        return cls(mean, deviation, weights, shift)
 
     @classmethod
-    def fit_labels(cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float) -> Self:
+    def fit_labels(
+        cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float, *, bias: bool = True
+    ) -> Self:
         """Fit a logistic regression for each label on features [B, F]; ``targets`` [B, C] say which row has which."""
         from sklearn.linear_model import LogisticRegression
 
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
-        deviation[deviation == 0] = 1
-        scaled = ((features - mean) / deviation).astype(np.float64)
+        scaled, mean, deviation = _scaled(features, centred=bias)
         weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
-        bias = label_odds(targets)
+        shift = label_odds(targets)
         for place, wanted in enumerate(targets.T):
             if wanted.all() == wanted.any():
                 continue  # every row has it, or none: the bias says all
-            model = LogisticRegression(C=inverse_regularisation, max_iter=500).fit(scaled, wanted)
-            weights[:, place], bias[place] = model.coef_[0], model.intercept_[0]
-        return cls(mean, deviation, weights, bias)
+            model = LogisticRegression(C=inverse_regularisation, max_iter=500, fit_intercept=bias)
+            model.fit(scaled, wanted)
+            weights[:, place], shift[place] = model.coef_[0], model.intercept_[0]
+        return cls(mean, deviation, weights, shift)
 
     def shares(self, features: np.ndarray) -> np.ndarray:
         """Return each label's own probability, [B, C], for features [B, F]."""
@@ -57,17 +63,25 @@ class LinearHead:
         return shares
 
     @classmethod
-    def fit_numbers(cls, features: np.ndarray, targets: np.ndarray, regularisation: float) -> Self:
+    def fit_numbers(
+        cls, features: np.ndarray, targets: np.ndarray, regularisation: float, *, bias: bool = True
+    ) -> Self:
         """Fit ridge regression of numbers [B] on features [B, F]; the penalty counts in deviations of the numbers."""
         from sklearn.linear_model import Ridge
 
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
-        deviation[deviation == 0] = 1
-        middle, spread = targets.mean(), targets.std() or 1.0
-        scaled = ((features - mean) / deviation).astype(np.float64)
-        model = Ridge(alpha=regularisation).fit(scaled, (targets - middle) / spread)
+        scaled, mean, deviation = _scaled(features, centred=bias)
+        middle, spread = targets.mean() if bias else 0.0, targets.std() or 1.0
+        model = Ridge(alpha=regularisation, fit_intercept=bias).fit(scaled, (targets - middle) / spread)
         weights, bias = model.coef_[:, None] * spread, model.intercept_ * spread + middle
         return cls(mean, deviation, weights.astype(np.float32), np.array([bias], np.float32))
+
+    def plain(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights [F, C] and bias [C] that give the same on features which are not scaled:
+
+        (x - mean) / deviation W + b = x (W / deviation) + (b - mean / deviation W).
+        """
+        weights = self.weights / self.deviation[:, None]
+        return weights, self.bias - self.mean @ weights
 
     def numbers(self, features: np.ndarray) -> np.ndarray:
         """Return [B] for features [B, F]."""
@@ -81,6 +95,17 @@ class LinearHead:
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return [B, C] for features [B, F]."""
         return softmax(self._scores(features))
+
+
+def _scaled(features: np.ndarray, *, centred: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features of deviation 1, and of mean 0 where they are ``centred``, as float64; their mean and deviation
+    before.
+    """
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    if not centred:
+        mean = np.zeros_like(mean)
+    deviation[deviation == 0] = 1
+    return ((features - mean) / deviation).astype(np.float64), mean, deviation
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

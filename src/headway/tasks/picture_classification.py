@@ -194,16 +194,11 @@ def loss(model: Classifier, batch: Batch) -> Tensor:
 
 
 def build(encoder: PictureEncoder, classes: int, seed: int, start: LinearHead | None = None) -> Classifier:
-    """Put a linear head on the encoder's backbone: a fresh one drawn from ``seed``, or one that was fitted to its
-    vectors, which `LinearHead` scales: (x - mean) / deviation W + b = x (W / deviation) + (b - mean / deviation W).
-    """
+    """Put a linear head on the encoder's backbone: a fresh one drawn from ``seed``, or one fitted to its vectors."""
     backbone = encoder.backbone
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         head = backbone.head_class(backbone.num_pooled, classes, 0.0)
     if start is not None:
-        weights = start.weights / start.deviation[:, None]
-        with torch.no_grad():
-            head.classifier.weight.copy_(torch.from_numpy(weights.T))
-            head.classifier.bias.copy_(torch.from_numpy(start.bias - start.mean @ weights))
+        head.begin_with(start)
     return Classifier(backbone, head.to(encoder.device))

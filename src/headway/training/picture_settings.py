@@ -11,7 +11,6 @@ _WORDS = {
     "augmentation": tuple(AUGMENTATIONS),
     "mix": MIXES,
     "statistics": ("frozen", "batch"),
-    "start": ("probe", "fresh"),
 }
 
 
@@ -23,9 +22,7 @@ class PictureSettings(TrainingSettings):
     augmentation: str = "light"  # a key of data.augmentation.AUGMENTATIONS
     mix: str = "none"  # pictures of a batch with each other: "mixup" or "cutmix"
     statistics: str = "frozen"  # batch norm's in training: those of the weights, or each "batch"'s
-    start: str = (
-        "probe"  # of the head: fitted to the frozen backbone first (Kumar et al. 2022, LP-FT), or "fresh"
-    )
+    start: str = "probe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,7 +33,7 @@ class PictureSettings(TrainingSettings):
                     where=name,
                     remedy=f"Known: {', '.join(known)}.",
                 )
-        for name in ("fresh_layers", "tokens_at_once", "shard"):
+        for name in ("fresh_layers", "contrastive", "tokens_at_once", "shard"):
             if getattr(self, name):
                 raise UsageError("is for texts, and these are pictures", where=name)
 

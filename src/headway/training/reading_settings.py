@@ -18,10 +18,11 @@ class ReadingSettings(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         _ = self.reading
-        if self.shard:
-            raise UsageError(
-                "is for texts and pairs of them, and these are questions on contexts", where="shard"
-            )
+        for name, wanted in (("shard", 0), ("start", "fresh"), ("contrastive", 0)):
+            if getattr(self, name) != wanted:
+                raise UsageError(
+                    "is for texts and pairs of them, and these are questions on contexts", where=name
+                )
 
     @property
     def reading(self) -> ReadingConfig:

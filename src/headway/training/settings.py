@@ -1,5 +1,6 @@
 """The recipe of a training: how long, how fast, what is trained when, what is kept of it."""
 
+import math
 from dataclasses import dataclass, fields
 
 from headway.core.config import Config
@@ -7,6 +8,8 @@ from headway.core.errors import UsageError
 from headway.training.schedules import SCHEDULES
 
 OPTIMIZERS = ("adamw", "nt-asgd")
+STARTS = ("fresh", "probe")
+PROBE_PASS = 1 / 3  # of an epoch: what a forward pass over the rows takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class TrainingSettings(Config):
     epsilon: float = 1e-8  # added to the root of the mean of squares
     layer_decay: float = 1.0  # of the rate, from each layer group to the one below it
     fresh_layers: int = 0  # top layers that start from fresh weights
+    start: str = "fresh"  # of the head; "probe": fitted to the backbone as it is (Kumar et al. 2022, LP-FT)
+    contrastive: int = 0  # steps on pairs of one class and of two, before (SetFit, Tunstall et al. 2022)
     frozen_groups: int = 0  # lowest layer groups that stay as they are
     thaw: int = 0  # layer groups that are thawed an epoch, from the top; 0: all at once
     average: str = "none"  # of the weights: "ema" over the steps, "swa" over the last quarter's epochs
@@ -57,6 +62,7 @@ class TrainingSettings(Config):
             ("schedule", tuple(SCHEDULES)),
             ("average", ("none", "ema", "swa")),
             ("optimizer", OPTIMIZERS),
+            ("start", STARTS),
         ):
             if getattr(self, name) not in known:
                 raise UsageError(
@@ -74,12 +80,17 @@ class TrainingSettings(Config):
             )
 
         others = (self.average != "none", self.patience, self.seeds > 1, self.frozen_groups, self.thaw)
-        if self.shard and any(others):
+        if self.shard and any((*others, self.contrastive, self.start != "fresh")):
             raise UsageError(
-                "weights that are shared out are neither averaged nor frozen nor chosen among",
+                "weights that are shared out are neither averaged nor frozen nor warmed up nor chosen among",
                 where="shard",
-                remedy="Leave out average, patience, seeds, frozen_groups and thaw, or shard.",
+                remedy="Leave out average, patience, seeds, frozen_groups, thaw, start and contrastive, or shard.",
             )
+
+    def steps(self, rows: int) -> float:
+        """Return what training on so many rows takes, in steps: all restarts, each with its start."""
+        epochs = self.epochs + PROBE_PASS * (self.start == "probe")
+        return self.seeds * (math.ceil(rows / self.batch_size) * epochs + self.contrastive)
 
     @property
     def chooses(self) -> bool:
