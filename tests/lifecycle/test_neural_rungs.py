@@ -11,9 +11,11 @@ import pytest
 
 import headway
 from headway.bundle.predictors import load_predictor
+from headway.cli.display import print_ladder
 from headway.core.errors import UsageError
 from headway.core.progress import Silent
 from headway.core.tensors import load_arrays
+from headway.ladder.wording import seeds_words
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
 RUNGS = "frozen,finetuned"
@@ -194,7 +196,7 @@ def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
 
 
 def test_settings_reach_the_training_and_the_best_of_several_is_kept(
-    tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = topics_csv.read_text().splitlines()
     (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
@@ -206,12 +208,20 @@ def test_settings_reach_the_training_and_the_best_of_several_is_kept(
         "schedule": "cosine",
         "layer_decay": 0.8,
         "fresh_layers": 1,
+        "start": "probe",
+        "contrastive": 6,
     }
     data = {"test": tmp_path / "test.csv", "rungs": "finetuned", "refit": False, "fetch": True}
     run = headway.fit(tmp_path / "train.csv", recipe=recipe, out=tmp_path / "run", **data)  # type: ignore[arg-type]
     (rung,) = run.record.rungs
     assert rung.status == "measured" and rung.settings is not None
     assert recipe.items() <= rung.settings.items()
+    assert rung.seed_scores is not None and list(rung.seed_scores) == rung.settings["seed_scores"]
+    assert len(set(rung.seed_scores)) == 2 and 0 < min(rung.seed_scores) <= max(rung.seed_scores) <= 1
+    assert seeds_words(rung.seed_scores) in run.report.read_text(encoding="utf-8")
+    print_ladder(run.record)
+    assert f"  Fine-tuned encoder: {seeds_words(rung.seed_scores)}\n" in capsys.readouterr().out
+    assert headway.load(run.folder).record == run.record
     with pytest.raises(UsageError, match=r"(?s)unknown key 'rate'.*learning_rate"):
         headway.fit(tmp_path / "train.csv", recipe={"rate": 1}, out=tmp_path / "no")
     assert not (tmp_path / "no").exists()

@@ -142,6 +142,7 @@ def test_choosing_among_trainings_and_what_cannot_be_shared_out(
     recipe = {"epochs": 2, "learning_rate": 3e-3, "seeds": 2, "patience": 1}
     run = headway.fit(folder / "train.conll", out=tmp_path / "chosen", recipe=recipe, **options)
     assert run.record.rungs[0].settings and run.record.rungs[0].settings["seeds"] == 2
+    assert len(run.record.rungs[0].seed_scores or ()) == 2
     with pytest.raises(headway.HeadwayError, match="tagging is trained in one process"):
         headway.fit(folder / "train.conll", out=tmp_path / "shared", recipe={"shard": 1}, **options)
 

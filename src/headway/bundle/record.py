@@ -48,6 +48,9 @@ class RungRecord:
     settings: dict[str, Any] | None = None  # what this rung chose or was told: C, learning rate, epochs, ...
     texts_cut: int | None = None  # held-out texts longer than the model reads
     opens_with: str | None = None  # how other software opens the folder
+    seed_scores: tuple[float, ...] | None = (
+        None  # of trainings by several seeds, on the rows kept to choose the best by
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

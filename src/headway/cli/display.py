@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headway.core.files import human_bytes
 from headway.core.progress import Progress, Silent
 from headway.core.times import human_seconds
-from headway.ladder.wording import METRIC_TITLES, figure, score_words, signed_points, span
+from headway.ladder.wording import METRIC_TITLES, figure, score_words, seeds_words, signed_points, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -147,6 +147,8 @@ def print_ladder(record: "RunRecord") -> None:
             print(f"  {rung.title}: {rung.status}; {rung.reason}")
         elif weights := (rung.settings or {}).get("weights"):
             print(f"  {rung.title}: {weights}")
+        if rung.seed_scores:
+            print(f"  {rung.title}: {seeds_words(rung.seed_scores)}")
 
 
 def _cells(rung: "RungRecord", metric: str, other: str, *, ships: bool) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from headway.core.seeding import derive
 from headway.data.examples import Examples
+from headway.ladder.measured import SEED_SCORES
 from headway.ladder.rows import keep_a_tenth
 from headway.models.heads import Classifier
 from headway.tasks import classification
@@ -14,42 +15,51 @@ from headway.training.settings import TrainingSettings
 
 
 class Trained(Protocol):
-    """A classifier that was trained."""
+    """What a training gives."""
 
-    model: Classifier
-    encoder: Any  # what makes its batches
+    settings: dict[str, Any]
 
 
 Found = TypeVar("Found", bound=Trained)
 
 
 def best_of(
-    train: Callable[[Examples, Examples | None, int], Found],
+    train: Callable[[Examples, Examples | None, int], tuple[Found, float]],
     examples: Examples,
     settings: TrainingSettings,
     seed: int,
+    *,
+    keeps: bool | None = None,
 ) -> Found:
-    """Train as often as the settings say and return the best: ``train`` is given the examples to train on, those to
-    choose by (a tenth of all, where there is anything to choose), and a seed.
+    """Train as often as the settings say and return the best, with the scores of all among its settings.
+
+    ``train`` is given the examples to train on, those to choose by (a tenth of all where there is anything to choose,
+    or as ``keeps`` says), and a seed; it returns what it made, and its score on those to choose by.
     """
     kept_from = None
-    if settings.chooses:
+    if settings.chooses if keeps is None else keeps:
         examples, kept_from = keep_a_tenth(examples, seed)
     best: tuple[float, Found] | None = None
+    scores = []
     for number in range(settings.seeds):
-        found = train(examples, kept_from, derive(seed, "restart", number) if number else seed)
-        score = 0.0 if kept_from is None else score_on(found.model, found.encoder, kept_from)
+        found, score = train(examples, kept_from, derive(seed, "restart", number) if number else seed)
+        scores.append(score)
         if best is None or score > best[0]:
             best = score, found
     assert best is not None
+    if settings.seeds > 1:
+        best[1].settings[SEED_SCORES] = scores
     return best[1]
 
 
-def score_on(model: Classifier, encoder: classification.Batching[Any], examples: Examples) -> float:
-    """Return the accuracy on the examples; of equal ones the surer is the higher, by less than one example counts.
+def score_on(model: Classifier, encoder: classification.Batching[Any], examples: Examples | None) -> float:
+    """Return the accuracy on the examples, 0 without any; of equal ones the surer is the higher, by less than a
+    hundredth of what one example counts.
 
     Of numbers, the share of their variance that is explained; of several labels, the share that is told right.
     """
+    if examples is None:
+        return 0.0
     if examples.task == "labels":
         found = classification.label_shares(model, encoder, examples.inputs)
         return float(((found > 0.5) == examples.targets).mean())
@@ -61,4 +71,4 @@ def score_on(model: Classifier, encoder: classification.Batching[Any], examples:
     sure = np.log(
         np.maximum(probabilities[np.arange(len(right)), examples.targets], 1e-30)
     ).mean()  # -69 to 0
-    return float((right.sum() + 1e-2 * sure) / len(right))
+    return float((right.sum() + 1e-4 * sure) / len(right))

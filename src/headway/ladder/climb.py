@@ -19,11 +19,11 @@ from headway.data.pictures import are_pictures
 from headway.ladder.judge import metric_named
 from headway.ladder.judges import judge_of
 from headway.ladder.kept import Finished, Kept
-from headway.ladder.measured import Measured
+from headway.ladder.measured import Measured, mean_seed_scores
 from headway.ladder.plan import Plan
 from headway.ladder.rows import Rows
 from headway.ladder.rungs import TEACHERS, Rung
-from headway.ladder.wording import METRIC_TITLES, figure
+from headway.ladder.wording import METRIC_TITLES, figure, seeds_words
 
 LATENCY_ROWS = 100
 LATENCY_SECONDS = 3.0
@@ -156,6 +156,7 @@ def _measure(rung: Rung, rows: Rows, plan: Plan, folder: Path, kept: Kept, progr
         settings=predictor.predictor.settings,
         texts_cut=predictor.predictor.cut(inputs),
         opens_with=predictor.predictor.opens_with,
+        seed_scores=mean_seed_scores([finished.seed_scores for finished in trainings]),
     )
     kept.keep_measured(rung.name, measured)
     return measured
@@ -203,4 +204,6 @@ def _line(step: Step, rows: Rows, metric: str) -> str:
     true, said = rows.examples.targets[rows.held_out], judge.said(step.measured.outputs)
     score = metric_named(judge, metric).value(true, said)
     trained = human_seconds(step.measured.train_seconds)
-    return f"{title}: {METRIC_TITLES[metric]} {figure(score, metric)}, trained in {trained}"
+    spread = step.measured.seed_scores
+    seeds = "" if spread is None else f"; {seeds_words(spread)}"
+    return f"{title}: {METRIC_TITLES[metric]} {figure(score, metric)}, trained in {trained}{seeds}"

@@ -149,8 +149,11 @@ class FineTuning:
         """
         settings = self.settings(len(examples), scratch)
 
-        def train_one(rows: Examples, kept_from: Examples | None, own: int) -> FineTunedClassifier:
-            return self._train(rows, kept_from, settings, own, progress, scratch)
+        def train_one(
+            rows: Examples, kept_from: Examples | None, own: int
+        ) -> tuple[FineTunedClassifier, float]:
+            found = self._train(rows, kept_from, settings, own, progress, scratch)
+            return found, score_on(found.model, found.encoder, kept_from)
 
         return best_of(train_one, examples, settings, seed)
 

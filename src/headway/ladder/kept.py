@@ -23,7 +23,7 @@ from headway.core.files import atomic_folder, disk_errors, exclusive, read_json,
 from headway.core.progress import Progress
 from headway.core.tensors import load_arrays, rows_from_arrays, rows_to_arrays, save_arrays
 from headway.data.examples import Examples
-from headway.ladder.measured import Measured
+from headway.ladder.measured import SEED_SCORES, Measured
 from headway.ladder.rungs import TEACHERS, Rung, Scratch
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Finished(NamedTuple):
     predictor: Path | None  # its folder, where it is kept
     outputs: np.ndarray  # [held-out rows of the part, ...]
     seconds: float
+    seed_scores: list[float] | None = None  # of several trainings of which the best was taken
 
 
 class Kept:
@@ -108,7 +109,7 @@ class Kept:
         saved = done / _PREDICTOR
         figures = read_json(done / _FIGURES)
         outputs = rows_from_arrays(load_arrays(done / _ARRAYS))
-        return Finished(saved if saved.is_dir() else None, outputs, figures["seconds"])
+        return Finished(saved if saved.is_dir() else None, outputs, **figures)
 
     def _finish(
         self, done: Path, predictor: "Predictor", outputs: np.ndarray, seconds: float, *, keep: bool
@@ -118,7 +119,8 @@ class Kept:
                 (target / _PREDICTOR).mkdir()
                 save_predictor(predictor, target / _PREDICTOR)
             save_arrays(target / _ARRAYS, rows_to_arrays(outputs))
-            write_json(target / _FIGURES, {"seconds": seconds})
+            scores = predictor.settings.get(SEED_SCORES)
+            write_json(target / _FIGURES, {"seconds": seconds, "seed_scores": scores})
 
     def measured(self, rung: str) -> Measured | None:
         """Return a rung's figures, if it was measured before."""

@@ -164,8 +164,11 @@ class PictureTraining:
         """
         settings = self.settings(len(examples))
 
-        def train_one(rows: Examples, kept_from: Examples | None, own: int) -> TrainedPictureClassifier:
-            return self._train(rows, kept_from, settings, own, progress, scratch)
+        def train_one(
+            rows: Examples, kept_from: Examples | None, own: int
+        ) -> tuple[TrainedPictureClassifier, float]:
+            found = self._train(rows, kept_from, settings, own, progress, scratch)
+            return found, score_on(found.model, found.encoder, kept_from)
 
         return best_of(train_one, examples, settings, seed)
 

@@ -18,8 +18,8 @@ from headway.data.inputs import TextPair
 from headway.data.reading_windows import ReadingWindows
 from headway.data.table import counted
 from headway.ladder.answer_threshold import choose_threshold
+from headway.ladder.choosing import best_of
 from headway.ladder.encoder_training import MEASURED_TOKENS, checkpoints_in, settings_for, spread_sample
-from headway.ladder.rows import keep_a_tenth
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import TokenClassifier
 from headway.tasks import reading
@@ -81,17 +81,12 @@ class ReaderTraining:
         them. Of several trainings the one that scores best on such a tenth is returned.
         """
         settings = self.settings(len(examples), scratch)
-        kept_from = None
-        if settings.chooses or not examples.strata.all():
-            examples, kept_from = keep_a_tenth(examples, seed)
-        best: tuple[float, ExtractiveReader] | None = None
-        for number in range(settings.seeds):
-            own = derive(seed, "restart", number) if number else seed
-            reader, score = self._train(examples, kept_from, settings, own, progress, scratch)
-            if best is None or score > best[0]:
-                best = score, reader
-        assert best is not None
-        return best[1]
+
+        def train_one(rows: Examples, kept_from: Examples | None, own: int) -> tuple[ExtractiveReader, float]:
+            return self._train(rows, kept_from, settings, own, progress, scratch)
+
+        keeps = settings.chooses or not examples.strata.all()
+        return best_of(train_one, examples, settings, seed, keeps=keeps)
 
     def open(self) -> TextEncoder:
         """Load the published encoder, to read questions and contexts."""

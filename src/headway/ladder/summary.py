@@ -53,6 +53,7 @@ def _rung_record(step: Step, comparison: Comparison | None) -> RungRecord:
         size_bytes=measured.size_bytes,
         parameters=measured.parameters,
         settings=measured.settings,
+        seed_scores=None if measured.seed_scores is None else tuple(measured.seed_scores),
         texts_cut=measured.texts_cut,
         opens_with=measured.opens_with,
     )

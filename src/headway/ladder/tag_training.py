@@ -1,6 +1,5 @@
 """How the taggers that stand on a pretrained encoder are estimated and trained. Loads torch."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,9 +17,9 @@ from headway.core.seeding import derive
 from headway.data.batches import epoch_order, length_batches
 from headway.data.examples import Examples
 from headway.data.inputs import Sentence
+from headway.ladder.choosing import best_of
 from headway.ladder.encoder_training import FineTuning, checkpoints_in, spread_sample
 from headway.ladder.judges import judge_of
-from headway.ladder.rows import keep_a_tenth
 from headway.ladder.rungs import Estimate, Scratch, Workload
 from headway.models.heads import Classifier
 from headway.models.linear_head import LinearHead
@@ -114,10 +113,7 @@ class TaggerTuning(FineTuning):
             Stopwatch(times),
         )
         per_step = float(np.median(np.diff(times)))
-        steps = 0
-        for rows in work.training_rows:
-            settings = self.settings(rows)
-            steps += settings.seeds * settings.epochs * math.ceil(rows / settings.batch_size)
+        steps = sum(self.settings(rows).steps(rows) for rows in work.training_rows)
         return Estimate(per_step * steps, need.memory(at_once), at_once)
 
     def fit(  # type: ignore[override]
@@ -130,18 +126,12 @@ class TaggerTuning(FineTuning):
         settings = self.settings(len(examples), scratch)
         if settings.shard:
             raise UsageError("tagging is trained in one process", where="shard", remedy="Leave it out.")
-        kept_from = None
-        if settings.chooses:
-            examples, kept_from = keep_a_tenth(examples, seed)
-        best: tuple[float, EncoderTagger] | None = None
-        for number in range(settings.seeds):
-            own = derive(seed, "restart", number) if number else seed
-            found = self._train_tagger(examples, kept_from, settings, own, progress, scratch)
-            score = 0.0 if kept_from is None else _score(found, kept_from)
-            if best is None or score > best[0]:
-                best = score, found
-        assert best is not None
-        return best[1]
+
+        def train_one(rows: Examples, kept_from: Examples | None, own: int) -> tuple[EncoderTagger, float]:
+            found = self._train_tagger(rows, kept_from, settings, own, progress, scratch)
+            return found, 0.0 if kept_from is None else _score(found, kept_from)
+
+        return best_of(train_one, examples, settings, seed)
 
     def _train_tagger(
         self,

@@ -1,5 +1,8 @@
 """Scores and differences in words, the same in the verdict, on the command line and in the report."""
 
+from collections.abc import Sequence
+from statistics import mean, stdev
+
 from headway.bundle.record import Difference, Score
 
 METRIC_TITLES = {
@@ -60,6 +63,15 @@ def tolerance_words(tolerance: float) -> str:
 def difference_words(difference: Difference) -> str:
     """'5.1 points (3.6–6.6)'."""
     return f"{points(difference.value)} ({span(difference.low, difference.high)})"
+
+
+def seeds_words(scores: Sequence[float]) -> str:
+    """'3 seeds 91.0, 94.0, 92.5 % on the rows kept to choose by (mean 92.5, deviation 1.5)'."""
+    each = ", ".join(_number(100 * score) for score in scores)
+    middle, deviation = _number(100 * mean(scores)), _number(100 * stdev(scores))
+    return (
+        f"{len(scores)} seeds {each} % on the rows kept to choose by (mean {middle}, deviation {deviation})"
+    )
 
 
 def _number(value: float) -> str:

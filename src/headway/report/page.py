@@ -15,7 +15,15 @@ from markupsafe import Markup
 from headway.bundle.record import ClassScore, RungRecord, RunRecord
 from headway.core.files import human_bytes
 from headway.core.times import human_seconds
-from headway.ladder.wording import METRIC_TITLES, figure, percent, signed_points, span, tolerance_words
+from headway.ladder.wording import (
+    METRIC_TITLES,
+    figure,
+    percent,
+    seeds_words,
+    signed_points,
+    span,
+    tolerance_words,
+)
 from headway.report import figures
 from headway.report.plot import COSTS, draw
 
@@ -161,6 +169,7 @@ def _environment() -> Environment:
         "ms": figures.milliseconds,
         "p": figures.p_value,
         "percent": percent,
+        "seeds": seeds_words,
         "setting": _setting,
         "shown": figures.shown,
         "signed": signed_points,
