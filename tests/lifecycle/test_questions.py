@@ -179,6 +179,7 @@ def test_the_commands(folder: Path) -> None:
     assert "taken for questions that a passage answers (--task overrides)" in done.stderr
     assert "F1 decides, because questions are answered" in done.stderr
     assert 'headway predict run "a question" "its context"' in done.stdout
+    assert "one question" in done.stdout
     assert "Labels   with an answer" in run_headway("show", "run", cwd=folder).stdout
 
     rung = ("--rung", "finetuned")

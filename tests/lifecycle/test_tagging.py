@@ -55,6 +55,7 @@ def test_the_commands(folder: Path) -> None:
     assert "taken for tagging: 150 sentences of" in done.stderr and "tags are written in BIO" in done.stderr
     assert "test.conll: read as CoNLL: a word a line, 2 columns between white space" in done.stderr
     assert 'headway predict train-run "a sentence"' in done.stdout
+    assert "one sentence" in done.stdout
     told = run_headway("predict", "run", "in New York it rains", cwd=folder).stdout
     assert told == "in\tO\nNew\tB-place\nYork\tI-place\nit\tO\nrains\tO\n"
     written = run_headway("predict", "run", "test.conll", "--keep", cwd=folder).stdout

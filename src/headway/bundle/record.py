@@ -102,7 +102,7 @@ class DataFacts:
     training_rows: int
     held_out_rows: int
     notes: tuple[str, ...]  # everything that was said aloud about the data
-    task: str = "classes"  # or "numbers", "labels" (several a row), "answers"
+    task: str = "classes"  # or "numbers", "labels" (several a row), "tags", "answers"
     second_text_column: str | None = None  # of pairs of texts
     numbers: NumberFacts | None = None  # where they are learned, in the place of labels
     pictures: PictureFacts | None = None  # where the rows are pictures
@@ -111,6 +111,13 @@ class DataFacts:
     def text_columns(self) -> tuple[str, ...]:
         """The column of texts, or the two of pairs."""
         return (self.text_column, *([] if self.second_text_column is None else [self.second_text_column]))
+
+    @property
+    def row(self) -> str:
+        """What a row is, in a word."""
+        if self.pictures:
+            return "picture"
+        return {"tags": "sentence", "answers": "question"}.get(self.task, "text")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,7 @@ def print_ladder(record: "RunRecord") -> None:
         METRIC_TITLES[other],
         "against the best cheaper rung",
     ]
-    lines = [[*header, "training", "one picture" if record.data.pictures else "one text", "size"]]
+    lines = [[*header, "training", f"one {record.data.row}", "size"]]
     for rung in record.rungs:
         if rung.scores is not None:
             lines.append(_cells(rung, metric, other, ships=rung.name == record.verdict.ships))

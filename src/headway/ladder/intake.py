@@ -17,10 +17,9 @@ from headway.data.corpus import read_corpus
 from headway.data.examples import Examples, Task
 from headway.data.inputs import characters
 from headway.data.readers import read_table
-from headway.data.splits import stratified_sample
 from headway.data.table import Table
 from headway.ladder.picture_intake import holds_pictures, take_in_pictures
-from headway.ladder.rows import Rows, join_test, label_facts, part_rows
+from headway.ladder.rows import Rows, at_most, join_test, label_facts, part_rows
 from headway.ladder.squad_intake import holds_questions, take_in_questions
 
 
@@ -55,7 +54,7 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
     dropped = Counter(checked.dropped)
     test_source = None
     if intake.test is None:
-        examples = _at_most(checked.examples, intake, notes)
+        examples = at_most(checked.examples, intake.max_rows, intake.seed, notes)
         rows = part_rows(examples, intake.seed)
     else:
         test_table = read_table(intake.test, tagged=checked.examples.task == "tags")
@@ -64,7 +63,7 @@ def take_in(intake: Intake, progress: Progress) -> tuple[Rows, DataFacts]:
         notes += [f"{test_source}: {note}" for note in tested.notes]
         dropped["also in the test file"] += tested.training_removed
         dropped.update({f"{reason} in the test file": count for reason, count in tested.dropped.items()})
-        training = _at_most(checked.examples.take(tested.training_kept), intake, notes)
+        training = at_most(checked.examples.take(tested.training_kept), intake.max_rows, intake.seed, notes)
         rows = join_test(training, tested.examples)
     for note in notes:
         progress.say(f"  {note}")
@@ -83,17 +82,6 @@ def read_unlabelled(path: Path, known: str) -> list[str]:
         table = read_table(path)
         texts = table.texts(choose_texts(table, known=(known,))[0])
     return [text for text in texts if text and text.strip()]
-
-
-def _at_most(examples: Examples, intake: Intake, notes: list[str]) -> Examples:
-    """Return a stratified sample of the examples when they are more than ``max_rows``, and say so."""
-    if len(examples) <= intake.max_rows:
-        return examples
-    chosen = stratified_sample(examples.strata, examples.groups, intake.max_rows, intake.seed)
-    notes.append(
-        f"a stratified sample of {len(chosen):,} of the {len(examples):,} rows is used; --max-rows changes that"
-    )
-    return examples.take(chosen)
 
 
 def _facts(

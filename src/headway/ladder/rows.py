@@ -8,7 +8,7 @@ import numpy as np
 from headway.bundle.record import LabelFacts
 from headway.core.seeding import derive
 from headway.data.examples import Examples
-from headway.data.splits import deal, holdout
+from headway.data.splits import deal, holdout, stratified_sample
 from headway.data.tags import span_counts
 
 Split = Literal["holdout", "folds", "test file"]
@@ -38,6 +38,17 @@ class Rows:
     def held_out(self) -> np.ndarray:
         """The held-out positions of all parts, ascending."""
         return np.sort(np.concatenate([part.held_out for part in self.parts]))
+
+
+def at_most(examples: Examples, max_rows: int, seed: int, notes: list[str]) -> Examples:
+    """Return a stratified sample of the examples when they are more than ``max_rows``, and note it."""
+    if len(examples) <= max_rows:
+        return examples
+    chosen = stratified_sample(examples.strata, examples.groups, max_rows, seed)
+    notes.append(
+        f"a stratified sample of {len(chosen):,} of the {len(examples):,} rows is used; --max-rows changes that"
+    )
+    return examples.take(chosen)
 
 
 def part_rows(examples: Examples, seed: int) -> Rows:

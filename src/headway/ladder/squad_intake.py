@@ -9,13 +9,12 @@ from headway.bundle.record import DataFacts, LabelFacts
 from headway.core.errors import DataError, UsageError
 from headway.core.files import sha256_file
 from headway.core.progress import Progress
-from headway.data.examples import Examples, Task
+from headway.data.examples import Task
 from headway.data.inputs import duplicate_groups, same_text
 from headway.data.recognition import is_squad
-from headway.data.splits import stratified_sample
 from headway.data.squad import SquadFile, check_questions, read_squad
 from headway.data.table import counted
-from headway.ladder.rows import Rows, join_test, part_rows
+from headway.ladder.rows import Rows, at_most, join_test, part_rows
 
 if TYPE_CHECKING:
     from headway.ladder.intake import Intake
@@ -40,7 +39,7 @@ def take_in_questions(intake: "Intake", progress: Progress) -> tuple[Rows, DataF
     notes, dropped = list(checked.notes), dict(checked.dropped)
     test_source = None
     if intake.test is None:
-        examples = _at_most(checked.examples, intake, notes)
+        examples = at_most(checked.examples, intake.max_rows, intake.seed, notes)
         if len(set(examples.groups.tolist())) < 2 or len(examples) < _FEWEST:
             raise DataError(
                 f"holds {file.words}, too few to hold some of them out",
@@ -64,7 +63,7 @@ def take_in_questions(intake: "Intake", progress: Progress) -> tuple[Rows, DataF
             )
         if not any(new):
             raise DataError("no question is left to learn from", where=file.source)
-        training = _at_most(checked.examples.take(np.flatnonzero(new)), intake, notes)
+        training = at_most(checked.examples.take(np.flatnonzero(new)), intake.max_rows, intake.seed, notes)
         rows = join_test(training, tested.examples)
     for note in notes:
         progress.say(f"  {note}")
@@ -76,17 +75,6 @@ def _read(source: Any) -> SquadFile:
     if not isinstance(source, str | Path):
         raise UsageError("answers are learned from a file in SQuAD's form", where="--task")
     return read_squad(Path(source))
-
-
-def _at_most(examples: Examples, intake: "Intake", notes: list[str]) -> Examples:
-    """Return a sample of the examples when they are more than ``max_rows``, and say so."""
-    if len(examples) <= intake.max_rows:
-        return examples
-    chosen = stratified_sample(examples.strata, examples.groups, intake.max_rows, intake.seed)
-    notes.append(
-        f"a sample of {len(chosen):,} of the {len(examples):,} questions is used; --max-rows changes that"
-    )
-    return examples.take(chosen)
 
 
 def _facts(

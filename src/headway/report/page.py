@@ -55,7 +55,6 @@ def render(record: RunRecord, explanations: Mapping[int, "Explanation"] | None =
     return _environment().get_template("page.html").render(
         record=record,
         data=record.data,
-        one=_one(record),
         verdict=record.verdict,
         ships=ships,
         name=figures.file_name(record.data.source),
@@ -86,10 +85,6 @@ def _thumbnails(explanations: Mapping[int, "Explanation"]) -> dict[int, "Thumbna
     return thumbnails(explanations)
 
 
-def _one(record: RunRecord) -> str:
-    return "picture" if record.data.pictures else "text"
-
-
 def _tiles(record: RunRecord, ships: RungRecord) -> list[tuple[str, str, str]]:
     """The shipped rung at a glance: what, figure, and a small line below it."""
     tiles = []
@@ -109,7 +104,7 @@ def _tiles(record: RunRecord, ships: RungRecord) -> list[tuple[str, str, str]]:
             if ships.latency_p95_ms is None
             else f"95 % within {figures.milliseconds(ships.latency_p95_ms)}"
         )
-        tiles.append((f"time per {_one(record)}", figures.milliseconds(ships.latency_ms), slow))
+        tiles.append((f"time per {record.data.row}", figures.milliseconds(ships.latency_ms), slow))
     if ships.size_bytes is not None:
         parameters = f"{figures.millions(ships.parameters)} parameters" if ships.parameters else ""
         tiles.append(("size on disk", human_bytes(ships.size_bytes), parameters))
