@@ -11,8 +11,9 @@ import pytest
 
 from headway.core.files import sha256_file
 from headway.weights import catalog
-from headway.weights.catalog import VectorsEntry
 from headway.weights.sources import LocalFolder, PublishedFile
+from headway.weights.text_rows import Entry, TextPreprocessing
+from headway.weights.vector_rows import VectorsEntry
 
 TOPICS = {
     "weather": "rain sun cloud storm wind snow forecast umbrella thunder hail".split(),
@@ -62,7 +63,7 @@ def _tiny_vectors(published: Path) -> VectorsEntry:
     )
 
 
-def _tiny_language_model(published: Path, words: list[str]) -> catalog.Entry:
+def _tiny_language_model(published: Path, words: list[str]) -> Entry:
     """An AWD-LSTM of a few thousand weights that has seen nothing."""
     import torch
 
@@ -76,7 +77,7 @@ def _tiny_language_model(published: Path, words: list[str]) -> catalog.Entry:
     torch.manual_seed(0)
     save_language_model(AwdLstmLanguageModel(AwdLstm(config)), published)
     tokenizer.save(published)
-    return catalog.Entry(
+    return Entry(
         name="awd-tiny",
         title="a tiny AWD-LSTM",
         architecture="awd_lstm",
@@ -84,7 +85,7 @@ def _tiny_language_model(published: Path, words: list[str]) -> catalog.Entry:
         parameters=3000,
         licence="CC0",
         paper="none",
-        preprocessing=catalog.TextPreprocessing(vocabulary="tokenizer.json", lowercase=True, max_tokens=None),
+        preprocessing=TextPreprocessing(vocabulary="tokenizer.json", lowercase=True, max_tokens=None),
         weights="model.safetensors",
         files=tuple(
             PublishedFile(path.name, sha256_file(path), path.stat().st_size)
@@ -128,7 +129,7 @@ def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         catalog.CATALOG["minilm"],
         title="a tiny BERT",
         config={**sizes, "max_positions": 32},
-        preprocessing=catalog.TextPreprocessing(vocabulary="vocab.txt", lowercase=True, max_tokens=16),
+        preprocessing=TextPreprocessing(vocabulary="vocab.txt", lowercase=True, max_tokens=16),
         files=files,
         sources=(LocalFolder(published),),
     )

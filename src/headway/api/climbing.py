@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headway.ladder.kept import Kept
     from headway.ladder.preparation import Prepared
     from headway.ladder.rungs import Rung
-    from headway.weights.catalog import Published
+    from headway.weights.published import Published
 
 
 def begun(prepared: "Prepared", folder: Path, progress: Progress) -> "Prepared":

@@ -21,7 +21,7 @@ from headway.core.progress import Progress, Silent
 if TYPE_CHECKING:
     from headway.ladder.preparation import Prepared
     from headway.training.range_test import RangeTest
-    from headway.weights.catalog import Published
+    from headway.weights.published import Published
 
 
 def fit(

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from headway.bundle.run import Run
-    from headway.weights.catalog import Published
+    from headway.weights.published import Published
 
 
 def fit(

@@ -15,8 +15,8 @@ from headway.data.tokenizers import FILE, Tokenizer
 from headway.data.word_vocabulary import word_tokenizer
 from headway.data.wordpiece import read_wordpiece
 from headway.weights import cache, catalog
-from headway.weights.catalog import Entry
 from headway.weights.pretrained import FASTAI_WORDS, weights_file
+from headway.weights.text_rows import Entry
 
 AnyTokenizer: TypeAlias = Tokenizer | SentencePieceTokenizer
 

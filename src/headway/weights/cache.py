@@ -20,7 +20,7 @@ from typing import Any
 from headway.core.errors import FetchError, WeightsError
 from headway.core.files import disk_errors, read_json, require_free_space, sha256_file, write_json
 from headway.core.progress import Progress, Silent
-from headway.weights.catalog import Published
+from headway.weights.published import Published
 from headway.weights.sources import PARTIAL, LocalFolder, PublishedFile, Source
 
 HASHES = "hashes.json"

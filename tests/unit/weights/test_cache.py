@@ -16,8 +16,8 @@ import pytest
 from headway.core.errors import DiskError, FetchError, ResourceError, UsageError, WeightsError
 from headway.core.progress import Progress, Silent
 from headway.weights import cache, catalog, sources
-from headway.weights.catalog import Entry
 from headway.weights.sources import LocalFolder, PublishedFile, ShippedFolder, Source, WheelFile
+from headway.weights.text_rows import Entry
 
 CONTENT = {"model.safetensors": b"tensors" * 1000, "vocab.txt": b"[PAD]\n"}
 FILES = tuple(

@@ -8,6 +8,7 @@ from headway.core.errors import UsageError, WeightsError
 from headway.core.progress import Progress, Silent
 from headway.models.word_vectors import WordVectors
 from headway.weights import cache, catalog
+from headway.weights.vector_rows import VectorsEntry
 from headway.weights.vectors.binary import read_binary, write_binary
 from headway.weights.vectors.fasttext import MAGIC, read_fasttext
 from headway.weights.vectors.native import read_native, write_native
@@ -87,7 +88,7 @@ def write_vectors(vectors: WordVectors, path: Path, form: str | None = None) -> 
         write_text(vectors, path, header=form == "word2vec")
 
 
-def _published(entry: catalog.VectorsEntry) -> WordVectors:
+def _published(entry: VectorsEntry) -> WordVectors:
     import polars
 
     folder = cache.fetch(entry, offline=True)
