@@ -8,7 +8,7 @@ REFERENCES := transformers gensim
 .PHONY: demo test test-parity test-tensorflow lint types clean \
   benchmark-finetune benchmark-inference benchmark-cold-start benchmark-generate benchmark-word2vec \
   recipe-text-ladder recipe-cmudict recipe-pretrain-gpt2 recipe-pretrain-bert recipe-pretrain-t5 recipe-word2vec \
-  recipe-distil recipe-distil-mlm recipe-pictures recipe-ulmfit
+  recipe-distil recipe-distil-mlm recipe-pictures recipe-ulmfit recipe-glue
 
 demo: $(VENV)/.headway  ## fetch the encoder, climb the ladder on a small real set
 	$(BIN)/headway zoo fetch minilm
@@ -80,7 +80,11 @@ recipe-word2vec: .venv-references/.ready  ## about 30 minutes on 2 cores; cells 
 	.venv-references/bin/python recipes/word2vec/run.py
 
 recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept
-	.venv-references/bin/python recipes/text_ladder/run.py \
+	.venv-references/bin/python -m recipes.text_ladder.run \
+	  --peer .venv-references/bin/python --model .venv-references/minilm
+
+recipe-glue: .venv-references/.ready  ## GLUE's tasks, SNLI and SQuAD; about 90 minutes on 2 cores; cells that are there are kept
+	.venv-references/bin/python -m recipes.glue_minilm.run \
 	  --peer .venv-references/bin/python --model .venv-references/minilm
 
 recipe-cmudict: $(VENV)/.headway  ## spelling to phonemes; about 12 minutes on 2 cores

@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from recipes.cells import Cell, missing
 from recipes.pretrain_small.backbone import BACKBONES
-from recipes.pretrain_small.cells import Cell, missing
 from torch import Tensor
 
 from headway.cli.display import PlainLines

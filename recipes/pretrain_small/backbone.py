@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recipes.pretrain_small.cells import RESULTS, Cell
+from recipes.cells import Cell
 from recipes.text_ladder.rows import DATA
 
 from headway import api
@@ -24,6 +24,7 @@ from headway.training.pretraining import (
     seconds_per_step,
 )
 
+RESULTS = Path(__file__).parent / "results"
 AUSTEN = ("emma", "mansfieldpark", "northangerabbey", "prideprejudice", "sensesensibility", "persuasion")
 NOVELS = {f"austen-{name}": DATA / "lm_austen" / f"{name}.txt" for name in AUSTEN}
 REVIEWS = {f"imdb-{part}": DATA / "imdb" / f"{part}.jsonl" for part in ("train", "test")}

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from recipes.pretrain_small.backbone import Backbone
-from recipes.pretrain_small.cells import RESULTS, Cell
+from recipes.cells import Cell
+from recipes.pretrain_small.backbone import RESULTS, Backbone
 from recipes.text_ladder.rows import load
 
 from headway.core.progress import Silent

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from recipes.pretrain_small.backbone import NOVELS, Backbone
-from recipes.pretrain_small.cells import RESULTS, Cell
+from recipes.cells import Cell
+from recipes.pretrain_small.backbone import NOVELS, RESULTS, Backbone
 
 from headway import api
 from headway.metrics.perplexity import Perplexity

@@ -25,9 +25,9 @@ import sys
 import time
 
 import torch
+from recipes.cells import Cell, missing
 from recipes.pretrain_small import finetuning, ngrams
 from recipes.pretrain_small.backbone import BACKBONES, Backbone
-from recipes.pretrain_small.cells import Cell, missing
 
 from headway.core.device import cores
 from headway.core.times import human_seconds

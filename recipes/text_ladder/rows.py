@@ -1,4 +1,4 @@
-"""The rows of the recipe: the same for Headway and for the peer, from the shared data folder. Standard library only."""
+"""The rows of the recipe: the same for Headway and for the peer, from the shared data folder."""
 
 import csv
 import os

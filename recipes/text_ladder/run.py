@@ -1,7 +1,7 @@
 """Recipe: the text ladder on trec and sst2, seeds 0 to 4, beside a plain `transformers` loop on the same rows.
 
-    python recipes/text_ladder/run.py --peer .venv-references/bin/python --model FOLDER   # every cell, then the table
-    python recipes/text_ladder/run.py --table                                            # the table of what is there
+    python -m recipes.text_ladder.run --peer .venv-references/bin/python --model FOLDER   # every cell, then the table
+    python -m recipes.text_ladder.run --table                                            # the table of what is there
 
 Hardware: 2 cores. About 80 minutes in all (ours 30); each cell is written as JSON when it ends, and a cell that is
 there is not run again. Expected means over the seeds (accuracy): trec n-grams >= 89, frozen >= 89, fine-tuned >= 96.0;
@@ -13,13 +13,13 @@ published files, as transformers opens them.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from rows import load
+from recipes.plain_transformers.call import ask
+from recipes.text_ladder.rows import load
 
 from headway.core.progress import Silent
 from headway.data.examples import Examples
@@ -29,8 +29,7 @@ from headway.ladder.rungs import text_rungs
 SETS = ("trec", "sst2")
 SEEDS = range(5)
 RUNGS = ("ngrams", "frozen", "finetuned")
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+RESULTS = Path(__file__).parent / "results"
 
 
 def our_cell(name: str, seed: int, rung_name: str) -> dict[str, object]:
@@ -46,19 +45,24 @@ def our_cell(name: str, seed: int, rung_name: str) -> dict[str, object]:
 
 def peer_cell(name: str, seed: int, python: str, model: str) -> dict[str, object]:
     """Run the peer in its own environment, with the fine-tuned rung's recipe."""
-    settings = settings_for(len(load(name, seed)[0][0]))
-    options = {
-        "set": name,
-        "seed": seed,
+    (texts, labels), (scored, _) = load(name, seed)
+    names = sorted(set(labels))
+    settings = settings_for(len(texts))
+    job = {
         "model": model,
+        "seed": seed,
         "epochs": settings.epochs,
         "rate": settings.learning_rate,
         "batch": settings.batch_size,
+        "bfloat16": False,
+        "max_tokens": 256,
+        "classes": len(names),
+        "inputs": [[text] for text in texts],
+        "targets": [names.index(label) for label in labels],
+        "scored": [[text] for text in scored],
     }
-    words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-    done = subprocess.run([python, str(HERE / "peer.py"), *words], capture_output=True, text=True, check=True)
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    found = ask(python, "classify", job)
+    return {"predicted": [names[best] for best in found["said"]], "seconds": found["seconds"]}
 
 
 def accuracy_by_row(name: str, column: str) -> np.ndarray | None:

@@ -21,7 +21,7 @@ import time
 from typing import Any
 
 import numpy as np
-from recipes.pretrain_small.cells import Cell, missing
+from recipes.cells import Cell, missing
 from recipes.ulmfit.arms import ARMS, CANDIDATES, learn
 from recipes.ulmfit.rows import choosing, part
 from recipes.ulmfit.stand_ins import RESULTS, ZOO

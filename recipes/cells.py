@@ -8,8 +8,6 @@ from typing import Any
 
 from headway.core.files import write_json
 
-RESULTS = Path(__file__).parent / "results"
-
 
 @dataclass(frozen=True)
 class Cell:
