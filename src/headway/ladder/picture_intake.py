@@ -9,16 +9,16 @@ import numpy as np
 
 from headway.bundle.record import DataFacts, PictureFacts
 from headway.core.errors import DataError, HeadwayError, UsageError
-from headway.core.files import sha256_file
 from headway.core.progress import Progress
-from headway.data.columns import choose_columns
+from headway.data.columns import Columns, choose_columns
 from headway.data.examples import Examples
 from headway.data.picture_checks import CheckedPictures, check_pictures
 from headway.data.pictures import is_picture_source, list_pictures, looks_like_paths, with_test
 from headway.data.readers import read_chunks, read_table
 from headway.data.splits import stratified_sample
 from headway.data.table import Table, counted, listed
-from headway.ladder.rows import Part, Rows, label_facts, part_rows
+from headway.ladder.facts import data_facts
+from headway.ladder.rows import Part, Rows, part_rows
 
 if TYPE_CHECKING:
     from headway.ladder.intake import Intake
@@ -56,7 +56,7 @@ def _text_column(table: Table, text: str | Sequence[str] | None) -> str:
 
 
 def take_in_pictures(intake: "Intake", progress: Progress) -> tuple[Rows, DataFacts]:
-    """List, check and part the user's pictures; say each note aloud. Raises DataError, UsageError."""
+    """List, check and part the user's pictures. Raises DataError, UsageError."""
     column = intake.text if intake.text is None or isinstance(intake.text, str) else intake.text[0]
     pictures = list_pictures(intake.data, path=column, label=intake.label)
     found = len(pictures) + len(pictures.faults)
@@ -81,10 +81,19 @@ def take_in_pictures(intake: "Intake", progress: Progress) -> tuple[Rows, DataFa
         _require_trained(examples, ~test & ~repeated)
         kept = _at_most(examples, np.flatnonzero(~test & ~repeated), intake, notes)
         rows = _with_own_test(examples, kept, np.flatnonzero(test))
-    for note in notes:
-        progress.say(f"  {note}")
-    progress.say(f"  {rows.words}")
-    return rows, _facts(intake, checked, rows, found, notes, +dropped)
+    facts = data_facts(
+        intake.data,
+        rows,
+        Columns(texts=("picture",), label="class", why="as in a folder of class folders"),
+        read=found,
+        dropped=+dropped,
+        duplicates=checked.exact_duplicates + checked.near_duplicates,
+        conflicting=checked.conflicting,
+        notes=notes,
+        test_source=None if intake.test is None else str(intake.test),
+        pictures=_sizes(checked),
+    )
+    return rows, facts
 
 
 def _examples(checked: CheckedPictures) -> Examples:
@@ -131,36 +140,7 @@ def _with_own_test(examples: Examples, training: np.ndarray, held_out: np.ndarra
     return Rows(joined, (part,), "test file", words)
 
 
-def _facts(
-    intake: "Intake",
-    checked: CheckedPictures,
-    rows: Rows,
-    found: int,
-    notes: list[str],
-    dropped: Counter[str],
-) -> DataFacts:
-    examples = rows.examples
-    is_file = isinstance(intake.data, str | Path) and Path(intake.data).is_file()
+def _sizes(checked: CheckedPictures) -> PictureFacts:
     areas = checked.sizes.prod(axis=1)
     sides = [tuple(checked.sizes[row].tolist()) for row in np.argsort(areas, kind="stable")]
-    return DataFacts(
-        source=examples.source,
-        sha256=sha256_file(Path(intake.data)) if is_file else None,
-        test_source=None if intake.test is None else str(intake.test),
-        text_column="picture",
-        label_column="class",
-        rows_read=found,
-        rows_used=len(examples),
-        dropped=dict(dropped),
-        duplicate_rows=checked.exact_duplicates + checked.near_duplicates,
-        conflicting_rows=checked.conflicting,
-        labels=label_facts(examples),
-        characters_median=0,
-        characters_p95=0,
-        characters_max=0,
-        split=rows.words,
-        training_rows=len(rows.parts[0].train),
-        held_out_rows=len(rows.held_out),
-        notes=tuple(notes),
-        pictures=PictureFacts(smallest=sides[0], median=sides[len(sides) // 2], largest=sides[-1]),
-    )
+    return PictureFacts(smallest=sides[0], median=sides[len(sides) // 2], largest=sides[-1])

@@ -5,11 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from headway.bundle.record import LabelFacts
 from headway.core.seeding import derive
 from headway.data.examples import Examples
 from headway.data.splits import deal, holdout, stratified_sample
-from headway.data.tags import span_counts
 
 Split = Literal["holdout", "folds", "test file"]
 
@@ -77,16 +75,3 @@ def join_test(training: Examples, test: Examples) -> Rows:
     held_out = np.arange(len(training), len(examples))
     words = f"{len(train):,} rows to train, {len(held_out):,} held out ({test.source})"
     return Rows(examples, (Part(train, held_out),), "test file", words)
-
-
-def label_facts(examples: Examples) -> tuple[LabelFacts, ...]:
-    """Return the rows of each class or label, of tags the spans of each type; nothing of numbers."""
-    if examples.task == "numbers":
-        return ()
-    if examples.task == "tags":
-        begun = span_counts([examples.names[tag] for tag in tags] for tags in examples.targets)
-        return tuple(LabelFacts(name=kind, rows=count) for kind, count in sorted(begun.items()))
-    counts = examples.rows_of_names()
-    return tuple(
-        LabelFacts(name=name, rows=int(count)) for name, count in zip(examples.names, counts, strict=True)
-    )

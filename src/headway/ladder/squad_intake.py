@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headway.bundle.record import DataFacts, LabelFacts
+from headway.bundle.record import DataFacts
 from headway.core.errors import DataError, UsageError
-from headway.core.files import sha256_file
 from headway.core.progress import Progress
+from headway.data.columns import Columns
 from headway.data.examples import Task
 from headway.data.inputs import duplicate_groups, same_text
 from headway.data.recognition import is_squad
 from headway.data.squad import SquadFile, check_questions, read_squad
 from headway.data.table import counted
+from headway.ladder.facts import data_facts
 from headway.ladder.rows import Rows, at_most, join_test, part_rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def holds_questions(data: Any, task: Task | None) -> bool:
 
 
 def take_in_questions(intake: "Intake", progress: Progress) -> tuple[Rows, DataFacts]:
-    """Read, check and part the user's questions; say each note aloud. Raises DataError, UsageError."""
+    """Read, check and part the user's questions. Raises DataError, UsageError."""
     if intake.text is not None or intake.label is not None:
         raise UsageError("SQuAD's JSON has no columns to choose", where="--text, --label")
     file = _read(intake.data)
@@ -65,49 +66,21 @@ def take_in_questions(intake: "Intake", progress: Progress) -> tuple[Rows, DataF
             raise DataError("no question is left to learn from", where=file.source)
         training = at_most(checked.examples.take(np.flatnonzero(new)), intake.max_rows, intake.seed, notes)
         rows = join_test(training, tested.examples)
-    for note in notes:
-        progress.say(f"  {note}")
-    progress.say(f"  {rows.words}")
-    return rows, _facts(intake, file, rows, notes, dropped, test_source)
+    questions = rows.examples.inputs
+    facts = data_facts(
+        intake.data,
+        rows,
+        Columns(texts=("question", "context"), label="answers", why="as in SQuAD's JSON"),
+        read=len(file.questions),
+        dropped=dropped,
+        duplicates=len(questions) - len(set(duplicate_groups(questions).tolist())),
+        notes=notes,
+        test_source=test_source,
+    )
+    return rows, facts
 
 
 def _read(source: Any) -> SquadFile:
     if not isinstance(source, str | Path):
         raise UsageError("answers are learned from a file in SQuAD's form", where="--task")
     return read_squad(Path(source))
-
-
-def _facts(
-    intake: "Intake",
-    file: SquadFile,
-    rows: Rows,
-    notes: list[str],
-    dropped: dict[str, int],
-    test_source: str | None,
-) -> DataFacts:
-    examples = rows.examples
-    lengths = np.array([len(pair.second) for pair in examples.inputs])
-    answered = int(examples.strata.sum())
-    counts = {"with an answer": answered, "without an answer": len(examples) - answered}
-    return DataFacts(
-        source=file.source,
-        sha256=sha256_file(Path(intake.data)),
-        test_source=test_source,
-        task=examples.task,
-        text_column="question",
-        second_text_column="context",
-        label_column="answers",
-        rows_read=len(file.questions),
-        rows_used=len(examples),
-        dropped=dropped,
-        duplicate_rows=len(examples) - len(set(duplicate_groups(examples.inputs).tolist())),
-        conflicting_rows=0,
-        labels=tuple(LabelFacts(name=name, rows=count) for name, count in counts.items() if count),
-        characters_median=int(np.median(lengths)),
-        characters_p95=int(np.quantile(lengths, 0.95)),
-        characters_max=int(lengths.max()),
-        split=rows.words,
-        training_rows=len(rows.parts[0].train),
-        held_out_rows=len(rows.held_out),
-        notes=tuple(notes),
-    )
