@@ -4,24 +4,22 @@ import inspect
 import os
 import shlex
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headway.api.climbing import begun, climb_prepared, decided, left_resumable, missing_weights
+from headway.api.climbing import Climbing, Fetch
 from headway.api.folders import new_folder, require_alone
 from headway.bundle.run import RECORD_FILE, Run
 from headway.core import device as machine
 from headway.core.errors import FetchError, RunError, UsageError
-from headway.core.files import disk_errors
 from headway.core.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from headway.ladder.plan import Plan
     from headway.ladder.preparation import Prepared
     from headway.training.range_test import RangeTest
-    from headway.weights.published import Published
 
 
 def fit(
@@ -43,7 +41,7 @@ def fit(
     tolerance: float = 1.0,
     seed: int = 0,
     out: str | Path | None = None,
-    fetch: bool | Callable[["Published"], bool] | None = None,
+    fetch: Fetch = None,
     refit: bool = True,
     device: str | None = None,
     max_rows: int = 100_000,
@@ -93,30 +91,23 @@ def fit(
     A run that fails or is interrupted keeps what was finished, unless that is nothing, and says how to go on.
     Raises HeadwayError: DataError, UsageError, WeightsError, FetchError, ResourceError, TrainingError, RunError.
     """
-    options = {name: value for name, value in locals().items() if name in inspect.signature(fit).parameters}
+    asked = dict(locals())
     progress = progress or Silent()
     if resume is not None:
-        return _resume(Path(resume), options, progress)
+        return _resume(Path(resume), asked, progress)
     if data is None:
         raise UsageError("no data given", where="data", remedy="Give a table, or --resume and a run folder.")
-    from headway.ladder.kept import Kept
     from headway.ladder.preparation import Options
 
-    started = time.monotonic()
-    plain: dict[str, Any] = {name: _plain(value) for name, value in options.items()}
-    wanted = Options(**{name: plain[name] for name in Options.__dataclass_fields__})
+    wanted = Options(**{name: _plain(asked[name]) for name in Options.__dataclass_fields__})
     wanted.check()
     stem = Path(data).name.split(".")[0] if isinstance(data, str | Path) else "frame"
-    folder = new_folder(out, f"{stem}-run")
+    climbing = Climbing(new_folder(out, f"{stem}-run"), fetch, progress)
     prepared = wanted.prepare(progress)
-    prepared = replace(prepared, plan=replace(prepared.plan, command=_command(data, options)))
+    prepared = replace(prepared, plan=replace(prepared.plan, command=_command(data, asked)))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return _fit_together(prepared, folder, fetch, progress, started)
-    with disk_errors(folder):
-        folder.mkdir(parents=True)
-    kept = Kept(folder)
-    with kept.held(), left_resumable(folder, kept):
-        return climb_prepared(begun(prepared, folder, progress), folder, fetch, kept, progress, started)
+        return _fit_together(prepared, climbing)
+    return climbing.begin(prepared)
 
 
 def distill(
@@ -126,7 +117,7 @@ def distill(
     student: str | Path | None = None,
     unlabelled: str | Path | None = None,
     out: str | Path | None = None,
-    fetch: bool | Callable[["Published"], bool] | None = None,
+    fetch: Fetch = None,
     progress: Progress | None = None,
 ) -> Run:
     """Teach a small student what a run's fine-tuned encoder knows, and return a new run that compares the two.
@@ -186,90 +177,78 @@ def learning_rates(
     return FineTuning(str(model), machine.choose_device(device), recipe).try_rates(training, seed, progress)
 
 
-def _resume(folder: Path, options: dict[str, Any], progress: Progress) -> Run:
+def _resume(folder: Path, asked: dict[str, Any], progress: Progress) -> Run:
     """Go on with a run that did not finish."""
-    from headway.ladder.kept import Kept
     from headway.ladder.plan import PLAN_FILE, Plan
-    from headway.ladder.preparation import Options, require_same_machine
 
-    started = time.monotonic()
-    frames = {name for name in ("data", "test") if not isinstance(options[name], str | Path)}
-    require_alone(fit, options, {"resume", "fetch", "allow_inexact", "progress", *frames}, "fit", "data")
+    climbing = Climbing(folder, asked["fetch"], progress)
+    frames = {name for name in ("data", "test") if not isinstance(asked[name], str | Path)}
+    require_alone(fit, asked, {"resume", "fetch", "allow_inexact", "progress", *frames}, "fit", "data")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
             "a run is resumed in one process",
             where="--resume",
             remedy="Resume without torchrun, and with --allow-inexact where it began in several.",
         )
-    kept = Kept(folder)
-    if not kept.folder.is_dir():
+    if not climbing.kept.folder.is_dir():
         run = Run.open(folder)  # says what is wrong where it did not finish
         progress.say(f"{folder}: this run is finished")
         return run
-    with kept.held():
+    with climbing.kept.held():
         if not (folder / PLAN_FILE).is_file():
             raise RunError(
                 "was ended before its plan stood",
                 where=str(folder),
                 remedy="Remove it and make the run again: nothing was trained yet.",
             )
-        plan = Plan.load(folder)
-        wanted = Options.restored(plan, options["data"], options["test"])
-        require_same_machine(plan, wanted.device, options["allow_inexact"], progress)
-        plan.require_same_data(wanted.hashes(), folder)
-        prepared = wanted.prepare(progress)
-        plan.require_same_data(prepared.plan.hashes, folder)
-        tried = {decision.rung for decision in plan.decisions if decision.tried}
-        lacking = missing_weights(
-            [rung for rung in prepared.rungs if rung.name in tried], options["fetch"], progress
-        )
-        if lacking:
-            raise FetchError("weights of this run are no longer cached", where="; ".join(lacking.values()))
-        (folder / RECORD_FILE).unlink(
-            missing_ok=True
-        )  # an interrupted climb's: unfinished until it is written again
-        with left_resumable(folder, kept):
-            return climb_prepared(
-                replace(prepared, plan=plan), folder, options["fetch"], kept, progress, started
-            )
+        prepared = _prepared_again(Plan.load(folder), climbing, asked)
+        # an interrupted climb's record goes: the run is unfinished until it is written again
+        (folder / RECORD_FILE).unlink(missing_ok=True)
+        with climbing.left_resumable():
+            return climbing.climb(prepared)
 
 
-def _fit_together(
-    prepared: "Prepared",
-    folder: Path,
-    fetch: bool | Callable[["Published"], bool] | None,
-    progress: Progress,
-    started: float,
-) -> Run:
+def _prepared_again(plan: "Plan", climbing: Climbing, asked: dict[str, Any]) -> "Prepared":
+    """Prepare a run as its plan says; raises where data, machine or weights are not what they were."""
+    from headway.ladder.preparation import Options, require_same_machine
+
+    wanted = Options.restored(plan, asked["data"], asked["test"])
+    require_same_machine(plan, wanted.device, asked["allow_inexact"], climbing.progress)
+    plan.require_same_data(wanted.hashes(), climbing.folder)
+    prepared = wanted.prepare(climbing.progress)
+    plan.require_same_data(prepared.plan.hashes, climbing.folder)
+    tried = {decision.rung for decision in plan.decisions if decision.tried}
+    lacking = climbing.missing_weights([rung for rung in prepared.rungs if rung.name in tried])
+    if lacking:
+        raise FetchError("weights of this run are no longer cached", where="; ".join(lacking.values()))
+    return replace(prepared, plan=plan)
+
+
+def _fit_together(prepared: "Prepared", climbing: Climbing) -> Run:
     """Climb in the processes that torchrun started, which see one file system: the first one writes and is watched.
 
     The others go the same way in a temporary folder; the encoder's fine-tuning is shared out among all.
     """
-    from headway.ladder.kept import Kept
     from headway.ladder.plan import Plan
     from headway.training.processes import Processes
 
     processes = Processes.joined()
     processes.wait()  # all have found the same folder's name free
     if processes.rank == 0:
-        with disk_errors(folder):
-            folder.mkdir(parents=True)
-        kept = Kept(folder)
-        with kept.held(), left_resumable(folder, kept):
-            prepared = decided(prepared, folder, fetch, progress)
+        climbing.make_folder()
+        with climbing.kept.held(), climbing.left_resumable():
+            prepared = climbing.decided(prepared)
             processes.wait()
-            climb_prepared(prepared, folder, fetch, kept, progress, started)
+            climbing.climb(prepared)
     else:
         processes.wait()
+        planned = replace(prepared, plan=Plan.load(climbing.folder))
         with tempfile.TemporaryDirectory() as name:
-            home = Path(name)
-            kept = Kept(home)
-            with kept.held():
-                climb_prepared(
-                    replace(prepared, plan=Plan.load(folder)), home, fetch, kept, Silent(), started
-                )
+            follower = Climbing(Path(name), climbing.fetch, Silent())
+            with follower.kept.held():
+                follower.climb(planned)
     processes.wait()
-    return Run.open(folder)
+    return Run.open(climbing.folder)
 
 
 def _plain(value: Any) -> Any:
