@@ -5,7 +5,7 @@ import io
 import random
 from pathlib import Path
 
-from test_command_line import headway as run_headway
+from command_line import headway as run_headway
 
 WORDS = "rain sun snow bread soup cheese train ticket map hotel".split()
 PARSES = "sentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"

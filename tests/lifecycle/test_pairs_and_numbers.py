@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_command_line import headway as run_headway
 
 import headway
+from command_line import headway as run_headway
 from conftest import TOPICS
 from headway.bundle.predictors import load_predictor
 from headway.data.inputs import TextPair

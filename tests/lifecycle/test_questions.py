@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_command_line import headway as run_headway
 
 import headway
+from command_line import headway as run_headway
 from conftest import TOPICS
 from headway.bundle.predictors import load_predictor
 from headway.bundle.run import Answer

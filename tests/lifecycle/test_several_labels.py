@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
-from test_command_line import headway as run_headway
 
 import headway
+from command_line import headway as run_headway
 from conftest import TOPICS
 from headway.bundle.predictors import load_predictor
 from headway.core.errors import DataError

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_command_line import headway as run_headway
 
 import headway
+from command_line import headway as run_headway
 from headway.core.progress import Silent
 from headway.data.readers import read_table
 from headway.weights.pretrained import load_encoder
