@@ -59,7 +59,7 @@ def small_alone(training: Examples, seed: int, device: torch.device) -> FineTune
     encoder = TextEncoder.open("minilm", device)
     encoder = replace(encoder, backbone=student_of(encoder.backbone, LAYERS))
     model = classification.build(encoder, len(training.names), derive(seed, "head"))
-    settings = student_settings(settings_for(len(training)))
+    settings = student_settings(settings_for(len(training), len(training.names)))
     fine_tune(model, encoder, training.inputs, training.targets, settings, seed, Silent())
     return FineTunedClassifier(training.names, encoder, model, settings.to_dict())
 

@@ -44,10 +44,10 @@ def our_cell(name: str, seed: int, rung_name: str) -> dict[str, object]:
 
 
 def peer_cell(name: str, seed: int, python: str, model: str) -> dict[str, object]:
-    """Run the peer in its own environment, with the fine-tuned rung's recipe."""
+    """Run the peer in its own environment, with the fine-tuned rung's recipe and one rate for head and encoder."""
     (texts, labels), (scored, _) = load(name, seed)
     names = sorted(set(labels))
-    settings = settings_for(len(texts))
+    settings = settings_for(len(texts), len(names))
     job = {
         "model": model,
         "seed": seed,

@@ -61,7 +61,8 @@ class Distillation:
         encoder = self.teaching.open(work.inputs)
         pupil = self._pupil(encoder)
         model = classification.build(pupil, work.classes, seed=0)
-        need = training_need(model, pupil, work.inputs, self.teaching.settings(len(work.inputs)).batch_size)
+        settings = self.teaching.settings(len(work.inputs), work.classes)
+        need = training_need(model, pupil, work.inputs, settings.batch_size)
         at_once = min(
             teacher.tokens_at_once or MOST_AT_ONCE, need.tokens_at_once(available_memory(pupil.device))
         )
@@ -87,7 +88,7 @@ class Distillation:
         nothing = np.nan if examples.task == "numbers" else UNLABELLED
         wanted = scale.standard(examples.targets)
         targets = np.concatenate([wanted, np.full(len(self.unlabelled), nothing, wanted.dtype)])
-        settings = student_settings(self.teaching.settings(len(texts), scratch))
+        settings = student_settings(self.teaching.settings(len(texts), len(examples.names), scratch))
         chosen = (
             settings.to_dict()
             | self.config.to_dict()

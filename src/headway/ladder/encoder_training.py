@@ -42,6 +42,8 @@ from headway.training.sharding import sharded
 from headway.training.warm_start import warm_start
 
 FEWEST_STEPS = 240
+STEPS_A_CLASS = 20
+MOST_EPOCHS = 40
 SAMPLE = 96  # texts on which an estimate is timed
 MEASURED_TOKENS = 1024  # of the longest texts, on which memory is measured
 
@@ -120,14 +122,18 @@ class FineTuning:
     def _timed(self, work: Workload) -> Estimate:
         texts = spread_sample(work.inputs)
         encoder = self.open(work.inputs)
-        asked = self.settings(len(texts))
+        asked = self.settings(len(texts), work.classes)
         model = classification.build(encoder, work.classes, seed=0)
         shares = Processes.joined().count if asked.shard else 1
         need = training_need(model, encoder, work.inputs, asked.batch_size, shares)
         at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(available_memory(self.device))
         need.require(at_once, available_memory(self.device))
         settings = replace(
-            self.usual(len(texts)), epochs=2, thaw=0, batch_size=asked.batch_size, tokens_at_once=at_once
+            self.usual(len(texts), work.classes),
+            epochs=2,
+            thaw=0,
+            batch_size=asked.batch_size,
+            tokens_at_once=at_once,
         )
         places = np.arange(len(texts))
         targets = places % work.classes if work.classes else np.cos(places)  # any will do
@@ -137,7 +143,7 @@ class FineTuning:
             times: list[float] = []
             fine_tune(model, encoder, texts, targets, settings, 0, Stopwatch(times))
             per_step = float(np.median(np.diff(times)))
-        steps = sum(self.settings(rows).steps(rows) for rows in work.training_rows)
+        steps = sum(self.settings(rows, work.classes).steps(rows) for rows in work.training_rows)
         return Estimate(per_step * steps, need.memory(at_once), at_once)
 
     def fit(
@@ -147,7 +153,7 @@ class FineTuning:
 
         Of several trainings the one with the best score on a tenth of the rows, kept from all of them, is returned.
         """
-        settings = self.settings(len(examples), scratch)
+        settings = self.settings(len(examples), len(examples.names), scratch)
 
         def train_one(
             rows: Examples, kept_from: Examples | None, own: int
@@ -169,7 +175,7 @@ class FineTuning:
 
     def try_rates(self, examples: Examples, seed: int, progress: Progress, steps: int = 100) -> RangeTest:
         """Run the range test over so many batches of the examples, drawn again where they are fewer."""
-        settings = self.settings(len(examples))
+        settings = self.settings(len(examples), len(examples.names))
         encoder = self.open(examples.inputs)
         freshen(encoder.backbone, settings.fresh_layers, derive(seed, "fresh layers"))
         model = classification.build(encoder, len(examples.names), derive(seed, "head"))
@@ -186,13 +192,13 @@ class FineTuning:
         with encoder.arithmetic.training():
             return range_test(model, groups, loss, batches, settings, seed, progress)
 
-    def usual(self, rows: int) -> TrainingSettings:
-        """Return the recipe for a number of training rows where the user gives none."""
-        return settings_for(rows)
+    def usual(self, rows: int, classes: int) -> TrainingSettings:
+        """Return the recipe for a number of training rows and classes where the user gives none."""
+        return settings_for(rows, classes)
 
-    def settings(self, rows: int, scratch: Scratch | None = None) -> TrainingSettings:
-        """Return the recipe for a number of training rows, with what the plan has decided on memory."""
-        settings = replace(self.usual(rows), **self.recipe)
+    def settings(self, rows: int, classes: int, scratch: Scratch | None = None) -> TrainingSettings:
+        """Return the recipe for training rows and classes, with what the plan has decided on memory."""
+        settings = replace(self.usual(rows, classes), **self.recipe)
         planned = None if scratch is None else scratch.tokens_at_once
         return replace(settings, tokens_at_once=planned or settings.tokens_at_once or MOST_AT_ONCE)
 
@@ -231,16 +237,18 @@ class FineTuning:
         return FineTunedClassifier(examples.names, encoder, model, chosen, several=examples.task == "labels")
 
 
-def settings_for(rows: int) -> TrainingSettings:
-    """Return the recipe for a number of training rows: three epochs, more where that would be few steps.
+def settings_for(rows: int, classes: int = 0) -> TrainingSettings:
+    """Return the recipe for a number of training rows and classes: three epochs, more where that would be few steps.
 
-    Small sets need the steps (Zhang et al. 2021, arXiv:2006.05987, section 6). Chosen on parts held out from the
-    training rows of trec (3 epochs at rates 1e-4 and 2e-4: 94.3 and 94.5) and of two sst2 samples of 2,000 (4, 5 and 8
-    epochs at 1e-4: 86.3, 86.0 and 86.0 on average, within chance of each other).
+    Small sets need the steps (Zhang et al. 2021, arXiv:2006.05987, section 6), and so do many classes; a fresh head
+    learns ten times as fast as the encoder, which would else be bent before the head says anything. Chosen on parts
+    held out from training rows (docs/results.md, "Settings of fine-tuning").
     """
     batch_size = 32
-    epochs = round(FEWEST_STEPS * batch_size / rows)
-    return TrainingSettings(epochs=min(10, max(3, epochs)), learning_rate=1e-4, batch_size=batch_size)
+    epochs = round(max(FEWEST_STEPS, STEPS_A_CLASS * classes) * batch_size / rows)
+    return TrainingSettings(
+        epochs=min(MOST_EPOCHS, max(3, epochs)), learning_rate=1e-4, head_factor=10.0, batch_size=batch_size
+    )
 
 
 def fine_tune(

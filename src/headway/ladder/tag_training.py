@@ -98,7 +98,7 @@ class TaggerTuning(FineTuning):
         sample = spread_sample(work.inputs)
         words = WordEncoder(self.open(work.inputs))
         model = tagging.build(words.encoder, work.classes, seed=0)
-        asked = self.settings(len(sample))
+        asked = self.settings(len(sample), work.classes)
         free = available_memory(self.device)
         need = _need(model, words, work.inputs, asked.batch_size)
         at_once = self.recipe.get("tokens_at_once") or need.tokens_at_once(free)
@@ -108,12 +108,12 @@ class TaggerTuning(FineTuning):
             model,
             words,
             tagging.tagged_windows(words, sample, _any_tags(sample, work.classes)),
-            replace(self.settings(len(sample)), epochs=2, tokens_at_once=at_once, patience=0, seeds=1),
+            replace(asked, epochs=2, tokens_at_once=at_once, patience=0, seeds=1),
             0,
             Stopwatch(times),
         )
         per_step = float(np.median(np.diff(times)))
-        steps = sum(self.settings(rows).steps(rows) for rows in work.training_rows)
+        steps = sum(self.settings(rows, work.classes).steps(rows) for rows in work.training_rows)
         return Estimate(per_step * steps, need.memory(at_once), at_once)
 
     def fit(  # type: ignore[override]
@@ -123,7 +123,7 @@ class TaggerTuning(FineTuning):
 
         Of several trainings the one with the best span F1 on a tenth of the rows, kept from all of them, is returned.
         """
-        settings = self.settings(len(examples), scratch)
+        settings = self.settings(len(examples), len(examples.names), scratch)
         if settings.shard:
             raise UsageError("tagging is trained in one process", where="shard", remedy="Leave it out.")
 

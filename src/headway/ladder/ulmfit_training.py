@@ -99,7 +99,7 @@ class TunedFineTuning(FineTuning):
         """The general language model. Raises UsageError on another kind of model."""
         return require_language_model(TextDecoder.open(self.model, self.device), self.model)
 
-    def usual(self, rows: int) -> TrainingSettings:
+    def usual(self, rows: int, classes: int) -> TrainingSettings:
         """Return the recipe for a number of rows: slanted triangular and discriminative rates, thawed from the top."""
         return ulmfit_settings(rows)
 
