@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from headway.cli.options import AsRecord, Quiet
+
 
 def distill(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by `headway fit`.")],
@@ -21,8 +23,8 @@ def distill(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The new run folder. [RUN-distilled]")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")] = False,
+    quiet: Quiet = False,
+    json: AsRecord = False,
 ) -> None:
     """Teach a small student what a run's fine-tuned encoder knows, and compare the two on the same held-out rows."""
     from headway import api

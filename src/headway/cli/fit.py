@@ -8,152 +8,142 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headway.cli.options import AsRecord, LabelColumn, Quiet, Seed, TextColumns
+
 if TYPE_CHECKING:
     from headway.bundle.run import Run
     from headway.weights.published import Published
 
+Data = Annotated[
+    Path | None,
+    typer.Argument(
+        help="CSV, TSV, JSONL, Parquet: one row an example; CoNLL; SQuAD's JSON; a folder or zip of pictures."
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        help="What the labels are: classes, numbers, labels (several a row), tags (of words) or answers (SQuAD). "
+        "[recognised]"
+    ),
+]
+Test = Annotated[Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|DIR",
+        help="The pretrained encoder: of the zoo, or a folder. [minilm; for pictures mobilenet-v2]",
+    ),
+]
+Student = Annotated[
+    str | None,
+    typer.Option(metavar="LAYERS|NAME|DIR", help="What the distilled rung teaches. [half the layers]"),
+]
+Unlabelled = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Texts without labels, for the rungs distilled, vectors and ulmfit."),
+]
+Vectors = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE|DIR", help="Word vectors for the rung vectors. [glove-6b-50d]"),
+]
+LanguageModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|DIR",
+        help="What the rung ulmfit tunes; twice for the ensemble of a forward and a backward one. [awd-tiny]",
+    ),
+]
+Recipe = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of fine-tuning: epochs=5, layer_decay=0.9."),
+]
+MetricName = Annotated[
+    str | None,
+    typer.Option(
+        help="The deciding metric: accuracy or macro-f1, pearson or spearman, answer-f1 or exact-match. "
+        "[by the labels]"
+    ),
+]
+RungNames = Annotated[
+    str | None,
+    typer.Option(
+        help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,mixed,distilled,finetuned or all, "
+        "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned; of questions "
+        "unanswered,lexical,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
+    ),
+]
+Budget = Annotated[str, typer.Option(metavar="TIME", help="Time for all rungs together: 90s, 5m, 1h.")]
+Tolerance = Annotated[
+    float,
+    typer.Option(metavar="POINTS", help="A cheaper rung ships if surely less than this much worse."),
+]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder. [DATA-run]")]
+Fetch = Annotated[
+    bool | None, typer.Option("--fetch/--offline", help="Fetch missing weights, or never. [ask]")
+]
+Refit = Annotated[bool, typer.Option("--refit/--no-refit", help="Train what ships again on all rows.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. [fastest]")]
+MaxRows = Annotated[
+    int, typer.Option(metavar="N", min=100, help="Learn from at most this many rows; the rest is said.")
+]
+DropLimit = Annotated[
+    float, typer.Option(metavar="PERCENT", help="Stop when more rows than this have no text or label.")
+]
+DropRare = Annotated[bool, typer.Option("--drop-rare", help="Leave out labels that are seen once.")]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Go on with a run that did not finish; give no DATA.")
+]
+AllowInexact = Annotated[
+    bool, typer.Option("--allow-inexact", help="Go on although the machine is not as it was.")
+]
+
 
 def fit(
-    data: Annotated[
-        Path | None,
-        typer.Argument(
-            help="CSV, TSV, JSONL, Parquet: one row an example; CoNLL; SQuAD's JSON; a folder or zip of pictures."
-        ),
-    ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="The column of texts; twice for pairs of them. [inferred]"),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="What the labels are: classes, numbers, labels (several a row), tags (of words) or answers (SQuAD). "
-            "[recognised]"
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Hold out these rows instead of a fifth.")
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|DIR",
-            help="The pretrained encoder: of the zoo, or a folder. [minilm; for pictures mobilenet-v2]",
-        ),
-    ] = None,
-    student: Annotated[
-        str | None,
-        typer.Option(metavar="LAYERS|NAME|DIR", help="What the distilled rung teaches. [half the layers]"),
-    ] = None,
-    unlabelled: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Texts without labels, for the rungs distilled, vectors and ulmfit."
-        ),
-    ] = None,
-    vectors: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE|DIR", help="Word vectors for the rung vectors. [glove-6b-50d]"),
-    ] = None,
-    language_model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|DIR",
-            help="What the rung ulmfit tunes; twice for the ensemble of a forward and a backward one. [awd-tiny]",
-        ),
-    ] = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting of fine-tuning: epochs=5, layer_decay=0.9."
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="The deciding metric: accuracy or macro-f1, pearson or spearman, answer-f1 or exact-match. "
-            "[by the labels]"
-        ),
-    ] = None,
-    rungs: Annotated[
-        str | None,
-        typer.Option(
-            help="majority,ngrams,embeddings,vectors,static,ulmfit,frozen,mixed,distilled,finetuned or all, "
-            "whatever they cost; of pictures majority,pixels,frozen,scratch,finetuned; of questions "
-            "unanswered,lexical,finetuned. [without embeddings, vectors, static and ulmfit, as far as they fit]"
-        ),
-    ] = None,
-    budget: Annotated[
-        str, typer.Option(metavar="TIME", help="Time for all rungs together: 90s, 5m, 1h.")
-    ] = "10m",
-    tolerance: Annotated[
-        float,
-        typer.Option(metavar="POINTS", help="A cheaper rung ships if surely less than this much worse."),
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder. [DATA-run]")] = None,
-    fetch: Annotated[
-        bool | None, typer.Option("--fetch/--offline", help="Fetch missing weights, or never. [ask]")
-    ] = None,
-    refit: Annotated[
-        bool, typer.Option("--refit/--no-refit", help="Train what ships again on all rows.")
-    ] = True,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps. [fastest]")] = None,
-    max_rows: Annotated[
-        int, typer.Option(metavar="N", min=100, help="Learn from at most this many rows; the rest is said.")
-    ] = 100_000,
-    drop_limit: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Stop when more rows than this have no text or label.")
-    ] = 5.0,
-    drop_rare: Annotated[
-        bool, typer.Option("--drop-rare", help="Leave out labels that are seen once.")
-    ] = False,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with a run that did not finish; give no DATA.")
-    ] = None,
-    allow_inexact: Annotated[
-        bool, typer.Option("--allow-inexact", help="Go on although the machine is not as it was.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")] = False,
+    data: Data = None,
+    text: TextColumns = None,
+    label: LabelColumn = None,
+    task: TaskName = None,
+    test: Test = None,
+    model: Model = None,
+    student: Student = None,
+    unlabelled: Unlabelled = None,
+    vectors: Vectors = None,
+    language_model: LanguageModels = None,
+    recipe: Recipe = None,
+    metric: MetricName = None,
+    rungs: RungNames = None,
+    budget: Budget = "10m",
+    tolerance: Tolerance = 1.0,
+    seed: Seed = 0,
+    out: Out = None,
+    fetch: Fetch = None,
+    refit: Refit = True,
+    device: Device = None,
+    max_rows: MaxRows = 100_000,
+    drop_limit: DropLimit = 5.0,
+    drop_rare: DropRare = False,
+    resume: Resume = None,
+    allow_inexact: AllowInexact = False,
+    quiet: Quiet = False,
+    json: AsRecord = False,
 ) -> None:
     """Try the ladder on labelled texts and keep the smallest model that is really good."""
+    asked: dict[str, Any] = dict(locals())
+    del asked["quiet"], asked["json"]
+    asked |= {
+        "text": text[0] if text and len(text) == 1 else text or None,
+        "student": int(student) if student is not None and student.isdigit() else student,
+        "language_model": language_model or None,
+        "recipe": _settings(recipe),
+        "fetch": _asker() if fetch is None else fetch,
+    }
     from headway import api
     from headway.cli import display
 
     others = os.environ.get("RANK", "0") != "0"  # under torchrun only the first process shows anything
     with display.watcher(quiet=quiet or json or others) as progress:
-        run = api.fit(
-            data,
-            text=text[0] if text and len(text) == 1 else text or None,
-            label=label,
-            task=task,
-            test=test,
-            model=model,
-            student=int(student) if student is not None and student.isdigit() else student,
-            unlabelled=unlabelled,
-            vectors=vectors,
-            language_model=language_model or None,
-            recipe=_settings(recipe),
-            metric=metric,
-            rungs=rungs,
-            budget=budget,
-            tolerance=tolerance,
-            seed=seed,
-            out=out,
-            fetch=_asker() if fetch is None else fetch,
-            refit=refit,
-            device=device,
-            max_rows=max_rows,
-            drop_limit=drop_limit,
-            drop_rare=drop_rare,
-            resume=resume,
-            allow_inexact=allow_inexact,
-            progress=progress,
-        )
+        run = api.fit(**asked, progress=progress)
     if not others:
         print_run(run, json=json)
 

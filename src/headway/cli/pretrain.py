@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from headway.cli.options import Quiet, Seed
+
 
 def pretrain(
     corpus: Annotated[
@@ -32,7 +34,7 @@ def pretrain(
     ] = False,
     optimizer: Annotated[str, typer.Option(help="adamw; of an awd-lstm nt-asgd, too.")] = "adamw",
     epochs: Annotated[int, typer.Option(metavar="N", help="Go through the corpus so many times.")] = 10,
-    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder to make. [CORPUS-ARCH-SIZE]")
     ] = None,
@@ -47,7 +49,7 @@ def pretrain(
     allow_inexact: Annotated[
         bool, typer.Option("--allow-inexact", help="Resume on another machine or with other versions too.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    quiet: Quiet = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the record of the pretraining as JSON.")
     ] = False,

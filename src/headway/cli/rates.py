@@ -5,20 +5,20 @@ from typing import Annotated
 
 import typer
 
+from headway.cli.options import LabelColumn, Quiet, Seed
+
 
 def rates(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet: one row an example.")],
     text: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of texts. [inferred]")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of labels. [inferred]")
-    ] = None,
+    label: LabelColumn = None,
     model: Annotated[
         str, typer.Option(metavar="NAME|DIR", help="The pretrained encoder: of the zoo, or a folder.")
     ] = "minilm",
-    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Try rising learning rates in one short run: print each with its loss, and the one with the steepest fall."""
     from headway import api

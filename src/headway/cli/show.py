@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from headway.cli.options import AsRecord
+
 
 def show(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder made by `headway fit`.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")] = False,
+    json: AsRecord = False,
 ) -> None:
     """Print a run's ladder, verdict, data and files."""
     from headway.bundle.run import Run

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headway.cli.options import Quiet, Seed
+
 if TYPE_CHECKING:
     from headway.metrics.word_vectors import Answered, Correlation
     from headway.models.word_vectors import WordVectors
@@ -52,11 +54,11 @@ def train(
     phrases: Annotated[
         int, typer.Option(metavar="N", min=0, help="Join words that belong together, N times.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Every random choice follows from it.")] = 0,
+    seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder to make. [CORPUS-vectors]")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")] = False,
+    quiet: Quiet = False,
     json: Annotated[bool, typer.Option("--json", help="Print the record of the training as JSON.")] = False,
 ) -> None:
     """Train word vectors on plain text, read in a stream."""
