@@ -19,15 +19,7 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import (
-    LANES,
-    add_row,
-    correct,
-    correct_window,
-    prefetch_row,
-    write_scores,
-    zero_row,
-)
+from headway.training.word2vec.rows import LANES, correct, correct_window, prefetch_row, write_scores
 from headway.training.word2vec.sigmoid import step_of
 
 Kernel = Callable[..., np.uint64]
@@ -67,10 +59,7 @@ def skip_gram(width: int, negatives: int) -> Kernel:
                     drawn = _draw(noise, drawn, targets, ahead, width, count)
                     write_scores(inputs, place, outputs, targets, errors, 0, width, count)
                     _score(errors, 0, targets, for_word, for_noise, count)
-                    change = zero_row(width)
-                    for k in range(count):
-                        change = correct(inputs, place, outputs, targets[k], errors[k], change, ahead[k])
-                    add_row(inputs, place, change)
+                    correct(inputs, place, outputs, targets, errors, ahead, width, count)
         return state
 
     return job
@@ -128,8 +117,8 @@ def _draw(noise, drawn, targets, ahead, width, count):
     """Take the next places of the noise as targets, look at those behind them, and return the last place taken."""
     mask = np.int64(len(noise) - 1)
     for k in range(1, count):
-        targets[k] = np.int64(noise[(drawn + k) & mask]) * width
-        ahead[k] = np.int64(noise[(drawn + count - 1 + k) & mask]) * width
+        targets[k] = np.int64(noise[np.uint64((drawn + k) & mask)]) * width
+        ahead[k] = np.int64(noise[np.uint64((drawn + count - 1 + k) & mask)]) * width
     return drawn + count - 1
 
 

@@ -3,23 +3,25 @@
 A row of ``width`` floats (a multiple of 16) is worked on in strips of 16, each an LLVM vector. LLVM cuts these to what
 the processor has: one register with AVX-512, two with AVX2, four with NEON or SSE. Scores, and the corrections of a
 window, go strip by strip through all rows that take part, so nothing is spilled however wide these are. The corrections
-of a pair go row by row, the input's change in registers: threads meet in the rows of frequent words, and one that works
-through six of these side by side loses them to the other more often than one that is done with each at once (two
-threads need half the time). Multiply-adds are `llvm.fmuladd`, which LLVM may
-fuse where the processor can; `llvm.fma` would call a library function where it cannot.
+of a pair go row by row, the input's row and what becomes of it in registers (the rows' two halves one after the other
+where they are too wide for that): threads meet in the rows of frequent words, and one that works through six of these
+side by side loses them to the other more often than one that is done with each at once (two threads need half the
+time). Multiply-adds are `llvm.fmuladd`, which LLVM may fuse where the processor can; `llvm.fma` would call a library
+function where it cannot.
 
 Matrices come flat, aligned to 64 bytes, with rows padded to ``width``; a row is named by the offset of its first float.
 ``width`` and ``count``, the number of outputs, are constants. ``ahead`` are rows that will soon be read and written:
 they are asked for strip by strip, so that what is fetched and what is computed share the time.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic
 
 LANES = 16
 ALIGNMENT = 4 * LANES  # bytes
@@ -29,6 +31,7 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 _INT, _LONG = ir.IntType(32), ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
 _ZEROS = ir.Constant(_VECTOR, None)
+_HELD = 10  # strips of a row that registers hold twice, of 32 with 16 floats each
 
 Code = Callable[[Any, Any, Any, Any], Any]  # what writes LLVM code: (context, builder, signature, values)
 
@@ -84,73 +87,45 @@ def write_scores(
     return types.void(inputs, place, outputs, places, scores, first, width, count), code
 
 
-class Row(types.Type):
-    """The numba type of a row that a kernel holds in registers: as many vectors as it has strips."""
-
-    def __init__(self, width: int) -> None:
-        self.strips = width // LANES
-        super().__init__(name=f"Row({width})")
-
-
-@register_model(Row)
-class _RowModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, row: Row) -> None:
-        super().__init__(manager, row, ir.ArrayType(_VECTOR, row.strips))
-
-
 @intrinsic(prefer_literal=True)
-def zero_row(typing: Any, width: Any) -> tuple[Any, Code]:
-    """Return a row of zeros."""
-    row = Row(width.literal_value)
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return ir.Constant(ir.ArrayType(_VECTOR, row.strips), None)
-
-    return row(width), code
-
-
-@intrinsic
 def correct(
     typing: Any,
     inputs: Any,
     place: Any,
     outputs: Any,
-    target: Any,
-    error: Any,
-    change: Any,
+    places: Any,
+    errors: Any,
     ahead: Any,
+    width: Any,
+    count: Any,
 ) -> tuple[Any, Code]:
-    """Add g x to an output's row y, x being an input's row and g the output's error, and return change + g y."""
+    """Add g x to the row y of each output at ``places``, x being an input's row and g the output's error, and the sum
+    of all g y to x, each y as it was.
+    """
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        x_rows, y_rows = _arrays(context, builder, signature, values, (0, 2))
-        x, y, coming = x_rows.row(values[1]), y_rows.row(values[3]), y_rows.row(values[6])
-        g, changed = _spread(builder, values[4]), values[5]
-        for number in range(change.strips):
-            strip = _LONG(number)
-            held = _load(builder, y, strip)
-            summed = _multiply_add(builder, g, held, builder.extract_value(changed, number))
-            changed = builder.insert_value(changed, summed, number)
-            _store(builder, _multiply_add(builder, g, _load(builder, x, strip), held), y, strip)
-            _prefetch(builder, coming, strip)
-        return changed
-
-    return change(inputs, place, outputs, target, error, change, ahead), code
-
-
-@intrinsic
-def add_row(typing: Any, matrix: Any, place: Any, change: Any) -> tuple[Any, Code]:
-    """Add a row to one in memory."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        row = _Array(context, builder, signature.args[0], values[0]).row(values[1])
-        for number in range(change.strips):
-            strip = _LONG(number)
-            added = builder.fadd(_load(builder, row, strip), builder.extract_value(values[2], number))
-            _store(builder, added, row, strip)
+        arrays = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5))
+        x_rows, y_rows, offsets, gs, coming = arrays
+        x = x_rows.row(values[1])
+        outputs = range(count.literal_value)
+        ys = [y_rows.row(offsets.element(k)) for k in outputs]
+        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
+        errors = [_spread(builder, gs.element(k)) for k in outputs]
+        for strips in _stretches(width.literal_value // LANES):
+            before = [_load(builder, x, strip) for strip in strips]
+            after = list(before)
+            for y, g, next_row in zip(ys, errors, next_rows, strict=True):
+                for number, strip in enumerate(strips):
+                    held = _load(builder, y, strip)
+                    after[number] = _multiply_add(builder, g, held, after[number])
+                    added = _unfused(builder, builder.fmul(g, before[number]))
+                    _store(builder, builder.fadd(added, held), y, strip)
+                    _prefetch(builder, next_row, strip)
+            for strip, changed in zip(strips, after, strict=True):
+                _store(builder, changed, x, strip)
         return context.get_dummy_value()
 
-    return types.void(matrix, place, change), code
+    return types.void(inputs, place, outputs, places, errors, ahead, width, count), code
 
 
 @intrinsic(prefer_literal=True)
@@ -244,6 +219,24 @@ def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(function, [x, y, z])
+
+
+def _unfused(builder: Any, product: Any) -> Any:
+    """Return a product that LLVM adds in an instruction of its own.
+
+    A multiply-add and a store get in each other's way (AMD's Zen 4: three cycles a strip); a product and a sum, each
+    with two operands, leave room for it (two cycles).
+    """
+    kind = ir.FunctionType(_VECTOR, [_VECTOR])
+    fence = cgutils.get_or_insert_function(builder.module, kind, f"llvm.arithmetic.fence.v{LANES}f32")
+    return builder.call(fence, [product])
+
+
+def _stretches(strips: int) -> list[list[Any]]:
+    """Return the numbers of a row's strips in as few stretches as registers hold, of about the same length."""
+    stretches = -(-strips // _HELD)
+    bounds = [strips * number // stretches for number in range(stretches + 1)]
+    return [[_LONG(strip) for strip in range(*pair)] for pair in itertools.pairwise(bounds)]
 
 
 def _spread(builder: Any, number: Any) -> Any:
