@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +58,6 @@ def train(
     ``weight`` says over how much a share's loss is a mean, so that the shares add up to the whole batch's.
     Raises TrainingError when the loss is no longer a number, or a batch does not fit into memory.
     """
-    parameters = [parameter for group in groups for parameter in group["params"]]
     optimizer = (
         NtAsgd(groups, settings.learning_rate)
         if settings.optimizer == "nt-asgd"
@@ -67,15 +65,14 @@ def train(
     )
     for companion in companions:
         companion.attach(optimizer)
-    rates = [group["lr"] for group in groups]
-    processes, device = processes or Processes(), parameters[0].device
-    schedule = schedule or SCHEDULES[settings.schedule]
+    processes, schedule = processes or Processes(), schedule or SCHEDULES[settings.schedule]
+    step = _Step(optimizer, loss, weight, parts, settings, seed, processes, name)
     at = Position()
     if checkpoints is not None:
         at = checkpoints.restore(model, optimizer, companions, progress)
     model.train()
     total, mean, steps = at.total, 0.0, 0
-    with torch.random.fork_rng(devices=_cuda_devices(parameters)):
+    with torch.random.fork_rng(devices=_cuda_devices(step.parameters)):
         for epoch in range(at.epoch, settings.epochs):
             for companion in companions:
                 companion.before_epoch(epoch)
@@ -85,20 +82,7 @@ def train(
                 progress.begin(name, steps, "steps")
                 progress.advance(at.step)
             for number in range(at.number, len(batches)):
-                torch.manual_seed(
-                    derive(seed, "dropout", at.step, *([processes.rank] if processes.rank else []))
-                )
-                factor = schedule(at.step, steps, settings.warmup)
-                for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                    group["lr"] = rate * factor
-                fitting = partial(_fitting, at.step, settings, name)
-                value = _backward(
-                    batches[number], loss, weight, parts, processes, parameters, device, fitting
-                )
-                total += _finite(value, at.step, settings, name)
-                nn.utils.clip_grad_norm_(parameters, settings.clip)
-                optimizer.step()
-                optimizer.zero_grad()
+                total += step.take(batches[number], at.step, schedule(at.step, steps, settings.warmup))
                 for companion in companions:
                     companion.after_step(at.step)
                 at = Position(at.step + 1, epoch, number + 1, total)
@@ -118,28 +102,58 @@ def train(
     return mean
 
 
-def _backward(
-    batch: Batch | None,
-    loss: Callable[[Batch], Tensor],
-    weight: Callable[[Batch], float],
-    parts: Callable[[Batch], Sequence[Batch]],
-    processes: Processes,
-    parameters: Sequence[nn.Parameter],
-    device: torch.device,
-    fitting: Callable[[float], AbstractContextManager[None]],
-) -> float:
-    """Leave the whole batch's gradients in the parameters and return its loss."""
-    whole = 0.0 if batch is None else weight(batch)
-    share = processes.share(whole, device)
-    found = 0.0
-    pieces = [] if batch is None else [(part, weight(part)) for part in parts(batch)]
-    for part, own in processes.together(pieces):
-        with fitting(own):
-            value = loss(part) * (share * own / whole if own else 0.0)
-            found += value.item()
-            value.backward()  # type: ignore[no-untyped-call]
-    processes.add_gradients(parameters)
-    return processes.total(found, device)
+class _Step(Generic[Batch]):
+    """One step of a training: the rates, the dropout's seed, the gradients of a batch, and the optimizer's move."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        loss: Callable[[Batch], Tensor],
+        weight: Callable[[Batch], float],
+        parts: Callable[[Batch], Sequence[Batch]],
+        settings: TrainingSettings,
+        seed: int,
+        processes: Processes,
+        name: str,
+    ) -> None:
+        self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+        self._optimizer = optimizer
+        self._loss, self._weight, self._parts = loss, weight, parts
+        self._settings, self._seed, self._processes, self._name = settings, seed, processes, name
+
+    def take(self, batch: Batch | None, step: int, factor: float) -> float:
+        """Train on this process's share of a batch, at ``factor`` times the rates; return the whole batch's loss."""
+        rank = self._processes.rank
+        torch.manual_seed(derive(self._seed, "dropout", step, *([rank] if rank else [])))
+        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        value = self._backward(batch, step)
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss is {value} at step {step + 1} (learning rate {self._settings.learning_rate:g})",
+                where=self._name,
+                remedy="Use a smaller learning rate; if it happens again, look for damaged weights.",
+            )
+        nn.utils.clip_grad_norm_(self.parameters, self._settings.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return value
+
+    def _backward(self, batch: Batch | None, step: int) -> float:
+        """Leave the whole batch's gradients in the parameters and return its loss."""
+        processes, device = self._processes, self.parameters[0].device
+        whole = 0.0 if batch is None else self._weight(batch)
+        share = processes.share(whole, device)
+        found = 0.0
+        pieces = [] if batch is None else [(part, self._weight(part)) for part in self._parts(batch)]
+        for part, own in processes.together(pieces):
+            with _fitting(step, self._settings, self._name, own):
+                value = self._loss(part) * (share * own / whole if own else 0.0)
+                found += value.item()
+                value.backward()  # type: ignore[no-untyped-call]
+        processes.add_gradients(self.parameters)
+        return processes.total(found, device)
 
 
 @contextmanager
@@ -160,16 +174,6 @@ def _fitting(step: int, settings: TrainingSettings, name: str, rows: float) -> I
                 what = f"one row alone does not fit into memory at step {step + 1}"
                 remedy = "Use a smaller model, shorter texts, or a machine with more memory."
         raise TrainingError(what, where=name, remedy=remedy) from error
-
-
-def _finite(value: float, step: int, settings: TrainingSettings, name: str) -> float:
-    if math.isfinite(value):
-        return value
-    raise TrainingError(
-        f"the loss is {value} at step {step + 1} (learning rate {settings.learning_rate:g})",
-        where=name,
-        remedy="Use a smaller learning rate; if it happens again, look for damaged weights.",
-    )
 
 
 def _cuda_devices(parameters: Sequence[nn.Parameter]) -> list[int]:
