@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ import headway
 from headway.core.errors import DataError, RunError, UsageError
 from headway.core.progress import Silent
 from headway.models.bag import Bag
+from headway.models.linear_tagger import LinearTagger
 from headway.models.majority import Majority
+from tagged_sentences import sentences, write_conll
 
 
 class Listener(Silent):
@@ -30,21 +33,32 @@ def data(topics_csv: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ended(data: Path, tmp_path: Path) -> Path:
-    """A run folder of two rungs, ended at the third of five trainings of the second."""
-    fit, count = Bag.fit, 0
+    return ended_at_the_third(Bag, data, "majority,ngrams", tmp_path / "run")
 
-    def third(*arguments: object) -> Bag:
+
+def ended_at_the_third(kind: type[Any], data: Path, rungs: str, out: Path) -> Path:
+    """Make the folder of a run that was ended at the third of five trainings of a model."""
+    fit, count = kind.fit, 0
+
+    def third(*arguments: object) -> Any:
         nonlocal count
         count += 1
         if count == 3:
             raise OSError("the power went away")
-        return fit(*arguments)  # type: ignore[arg-type]
+        return fit(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Bag, "fit", third)
+        patch.setattr(kind, "fit", third)
         with pytest.raises(OSError, match="power"):
-            headway.fit(data, rungs="majority,ngrams", out=tmp_path / "run")
-    return tmp_path / "run"
+            headway.fit(data, rungs=rungs, out=out)
+    return out
+
+
+def require_same_bytes(whole: Path, ended: Path) -> None:
+    files = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
+    assert files == {path.relative_to(ended) for path in ended.rglob("*") if path.is_file()}
+    for name in files - {Path("run.json"), Path("report.html"), Path("plan.json")}:
+        assert (whole / name).read_bytes() == (ended / name).read_bytes(), name
 
 
 def test_what_is_finished_is_not_trained_again(
@@ -65,10 +79,16 @@ def test_what_is_finished_is_not_trained_again(
     run = headway.fit(resume=ended)
     assert len(trained) == 4  # three of five parts, and all rows
     assert run.record.command == whole.record.command
-    files = {path.relative_to(whole.folder) for path in whole.folder.rglob("*") if path.is_file()}
-    assert files == {path.relative_to(ended) for path in ended.rglob("*") if path.is_file()}
-    for name in files - {Path("run.json"), Path("report.html"), Path("plan.json")}:
-        assert (whole.folder / name).read_bytes() == (ended / name).read_bytes(), name
+    require_same_bytes(whole.folder, ended)
+
+
+def test_a_tagging_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    """Its outputs are rows of their own lengths."""
+    data = write_conll(tmp_path / "train.conll", sentences(80))
+    whole = headway.fit(data, rungs="lexicon,ngrams", out=tmp_path / "whole")
+    ended = ended_at_the_third(LinearTagger, data, "lexicon,ngrams", tmp_path / "ended")
+    headway.fit(resume=ended)
+    require_same_bytes(whole.folder, ended)
 
 
 def test_an_interrupted_run_concludes_and_goes_on_later(data: Path, tmp_path: Path) -> None:
@@ -95,6 +115,14 @@ def test_changed_data_are_refused(ended: Path, data: Path) -> None:
     with pytest.raises(DataError, match=r"topics\.csv"):
         headway.fit(resume=ended)
     assert (ended / "unfinished" / "ngrams" / "part 2" / "finished").is_dir()
+
+
+def test_other_tags_are_other_data(tmp_path: Path) -> None:
+    data = write_conll(tmp_path / "train.conll", sentences(80))
+    ended = ended_at_the_third(LinearTagger, data, "lexicon,ngrams", tmp_path / "ended")
+    data.write_text(data.read_text().replace("B-place", "B-person", 1))
+    with pytest.raises(RunError, match="the data changed since this run began"):
+        headway.fit(resume=ended)
 
 
 def test_another_machine_has_to_be_allowed(ended: Path) -> None:
