@@ -3,14 +3,13 @@
 from typing import Any
 
 import torch
+from closeness import close
 from noise import fill
 from torch import Tensor, nn
 
 from headway.blocks.pictures import Pictures
 from headway.weights.convert import fill_model, to_ours
 from headway.weights.formats.pictures import PictureLayout
-
-PRECISION = {torch.float64: 1e-10, torch.float32: 1e-5}
 
 
 def pictures(height: int, width: int, count: int = 3) -> Tensor:
@@ -36,12 +35,6 @@ def ours_of(reference: Any, model: Any, layout: PictureLayout, *, classifier: bo
     assert silent == ([] if classifier else [rules[-1]])  # a backbone's file holds no head to drop
     assert set(conversion.dropped) == {name for name in state if name.endswith("num_batches_tracked")}
     return model
-
-
-def close(found: Tensor, wanted: Tensor) -> None:
-    """Equal up to the precision of the type, as a share of the largest magnitude."""
-    assert found.dtype == wanted.dtype and found.shape == wanted.shape
-    assert (found - wanted).abs().max() <= PRECISION[wanted.dtype] * wanted.abs().max()
 
 
 def compare_training(reference: Any, model: Any, layout: PictureLayout, x: Tensor) -> None:

@@ -3,14 +3,14 @@ texts.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from noise import fill
+from closeness import close
+from encoders import BERT, LENGTHS, noisy, packed, padded, texts
 from torch import Tensor, nn
 
 from headway.blocks.attention import SelfAttention
@@ -27,55 +27,12 @@ from shared_files import TOKENIZERS
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
-SIZES = {
-    "vocab_size": 97,
-    "hidden_size": 20,
-    "num_attention_heads": 4,
-    "intermediate_size": 36,
-    "num_hidden_layers": 3,
-    "max_position_embeddings": 24,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-3,  # large enough to be seen
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "pad_token_id": 0,
-}
-LENGTHS = (7, 24, 1, 7, 12, 3)
 LABELS = ("spam", "ham", "neither")
-PRECISION = {torch.float64: 1e-10, torch.float32: 1e-5}
-
-
-def _reference(kind: str, **more: Any) -> nn.Module:
-    config = transformers.BertConfig(**SIZES | more, attn_implementation="eager")
-    model: nn.Module = getattr(transformers, kind)(config)
-    fill(model)
-    return model.double().eval()
-
-
-def _texts() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Token ids of ragged lengths, and segment ids: the second half of a text is of segment 1."""
-    random = np.random.default_rng(0)
-    ids = [random.integers(1, 97, length) for length in LENGTHS]
-    return ids, [(np.arange(length) >= length / 2).astype(np.int64) for length in LENGTHS]
-
-
-def _padded(arrays: Sequence[np.ndarray]) -> Tensor:
-    return nn.utils.rnn.pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True)
 
 
 def _run_reference(model: nn.Module, ids: list[np.ndarray], segments: list[np.ndarray], **more: Any) -> Any:
-    mask = _padded([np.ones_like(row) for row in ids])
-    return model(input_ids=_padded(ids), attention_mask=mask, token_type_ids=_padded(segments), **more)
-
-
-def _packed(padded: Tensor) -> Tensor:
-    return torch.cat([row[:length] for row, length in zip(padded, LENGTHS, strict=True)])
-
-
-def _close(found: Tensor, wanted: Tensor) -> None:
-    """Equal up to the precision of the type, as a share of the largest magnitude."""
-    assert found.dtype == wanted.dtype
-    assert (found - wanted).abs().max() <= PRECISION[wanted.dtype] * wanted.abs().max()
+    mask = padded([np.ones_like(row) for row in ids])
+    return model(input_ids=padded(ids), attention_mask=mask, token_type_ids=padded(segments), **more)
 
 
 def _encoder(folder: Path, reference: nn.Module, dtype: torch.dtype) -> Bert:
@@ -98,33 +55,33 @@ def _encoder(folder: Path, reference: nn.Module, dtype: torch.dtype) -> Bert:
 def test_every_depth_and_the_pooled_vector(
     tmp_path: Path, dtype: torch.dtype, fused: bool, activation: str
 ) -> None:
-    reference = _reference("BertModel", hidden_act=activation)
+    reference = noisy("BertModel", hidden_act=activation)
     model = _encoder(tmp_path, reference, dtype)
     reference.to(dtype)
     for module in model.modules():
         if isinstance(module, SelfAttention):
             module.fused = fused
-    ids, segments = _texts()
+    ids, segments = texts()
     batch = Tokens.pack(ids, segments)
     with torch.no_grad():
         wanted = _run_reference(reference, ids, segments, output_hidden_states=True)
         depths = model.intermediates(batch)
-        assert len(depths) == len(wanted.hidden_states) == SIZES["num_hidden_layers"] + 1
+        assert len(depths) == len(wanted.hidden_states) == BERT["num_hidden_layers"] + 1
         for ours, theirs in zip(depths, wanted.hidden_states, strict=True):
-            _close(ours.values, _packed(theirs))
+            close(ours.values, packed(theirs))
         features = model.features(batch)
         assert torch.equal(features.tokens.values, depths[-1].values)
-        _close(model.pooled(features), wanted.pooler_output)
-        _close(model.summarize(batch), wanted.pooler_output)
+        close(model.pooled(features), wanted.pooler_output)
+        close(model.summarize(batch), wanted.pooler_output)
 
 
 def test_texts_without_segments_are_of_segment_zero(tmp_path: Path) -> None:
-    reference = _reference("BertModel")
+    reference = noisy("BertModel")
     model = _encoder(tmp_path, reference, torch.float64)
-    ids, segments = _texts()
+    ids, segments = texts()
     with torch.no_grad():
         wanted = _run_reference(reference, ids, [np.zeros_like(row) for row in segments]).last_hidden_state
-        _close(model.features(Tokens.pack(ids)).tokens.values, _packed(wanted))
+        close(model.features(Tokens.pack(ids)).tokens.values, packed(wanted))
 
 
 @pytest.mark.parametrize("short", [False, True])
@@ -132,18 +89,18 @@ def test_gradients_in_training(tmp_path: Path, short: bool) -> None:
     """Of a loss on every token and the pooled vector; and of one on the pooled vector alone by the shorter
     way.
     """
-    reference = _reference("BertModel")
+    reference = noisy("BertModel")
     model = _encoder(tmp_path, reference, torch.float64)
     reference.train()
     model.train()
-    ids, segments = _texts()
+    ids, segments = texts()
     batch = Tokens.pack(ids, segments)
     random = torch.Generator().manual_seed(1)
     weight = torch.randn(sum(LENGTHS) + len(LENGTHS), 20, dtype=torch.float64, generator=random)
     if short:
         weight[: sum(LENGTHS)] = 0
     wanted = _run_reference(reference, ids, segments)
-    (torch.cat([_packed(wanted.last_hidden_state), wanted.pooler_output]) * weight).sum().backward()
+    (torch.cat([packed(wanted.last_hidden_state), wanted.pooler_output]) * weight).sum().backward()
     if short:
         (model.summarize(batch) * weight[sum(LENGTHS) :]).sum().backward()
     else:
@@ -160,7 +117,7 @@ def test_gradients_in_training(tmp_path: Path, short: bool) -> None:
 
 
 def test_the_weights_go_back_unchanged(tmp_path: Path) -> None:
-    reference = _reference("BertModel")
+    reference = noisy("BertModel")
     model = _encoder(tmp_path, reference, torch.float64)
     theirs = to_theirs(model.state_dict(), layout.ENCODER)
     state = reference.state_dict()
@@ -169,7 +126,7 @@ def test_the_weights_go_back_unchanged(tmp_path: Path) -> None:
 
 
 def test_transformers_opens_our_encoder(tmp_path: Path) -> None:
-    reference = _reference("BertModel", hidden_act="gelu_new").float()
+    reference = noisy("BertModel", hidden_act="gelu_new").float()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").mkdir()
     cast("Any", reference).save_pretrained(tmp_path / "theirs")
@@ -177,18 +134,18 @@ def test_transformers_opens_our_encoder(tmp_path: Path) -> None:
     save_encoder(model, tmp_path / "ours")
     opened = transformers.AutoModel.from_pretrained(tmp_path / "ours")
     assert type(opened) is transformers.BertModel
-    ids, segments = _texts()
+    ids, segments = texts()
     with torch.no_grad():
         ours = _run_reference(opened, ids, segments)
         theirs = _run_reference(reference, ids, segments)
-    _close(ours.pooler_output, theirs.pooler_output)
+    close(ours.pooler_output, theirs.pooler_output)
     again, _ = load_encoder(tmp_path / "ours")
     assert again.config == model.config
 
 
 def test_a_classifier_there_and_back(tmp_path: Path) -> None:
     """Ours reads transformers' folder with equal logits; transformers reads ours, labels by name included."""
-    reference = _reference("BertForSequenceClassification", num_labels=3, classifier_dropout=0.25).float()
+    reference = noisy("BertForSequenceClassification", num_labels=3, classifier_dropout=0.25).float()
     cast("Any", reference).config.id2label = dict(enumerate(LABELS))
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").mkdir()
@@ -196,14 +153,14 @@ def test_a_classifier_there_and_back(tmp_path: Path) -> None:
     model, labels = load_classifier(tmp_path / "theirs")
     assert labels == LABELS
     assert model.head.dropout.p == 0.25
-    ids, segments = _texts()
+    ids, segments = texts()
     with torch.no_grad():
         wanted = _run_reference(reference, ids, segments).logits
-        _close(model(Tokens.pack(ids, segments)), wanted)
+        close(model(Tokens.pack(ids, segments)), wanted)
         save_classifier(model, labels, tmp_path / "ours")
         opened = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
         assert type(opened) is transformers.BertForSequenceClassification
-        _close(_run_reference(opened, ids, segments).logits, wanted)
+        close(_run_reference(opened, ids, segments).logits, wanted)
     assert opened.config.id2label == dict(enumerate(LABELS))
     assert opened.config.label2id == {label: index for index, label in enumerate(LABELS)}
     state = cast("Any", reference).state_dict()
@@ -223,16 +180,16 @@ def _legacy(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_a_pretraining_checkpoint_of_2018_each_rule_fires_and_what_is_dropped_is_told(tmp_path: Path) -> None:
-    reference = _reference("BertForPreTraining").float()
+    reference = noisy("BertForPreTraining").float()
     cast("Any", reference).config.save_pretrained(tmp_path)
     state = {name: tensor.clone() for name, tensor in reference.state_dict().items()}
     assert any(name.startswith("cls.") for name in state)
     torch.save(_legacy(state), tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=False)
     model, conversion = load_encoder(tmp_path)
-    ids, segments = _texts()
+    ids, segments = texts()
     with torch.no_grad():
         wanted = _run_reference(cast("Any", reference).bert, ids, segments).pooler_output
-        _close(cast("Bert", model).summarize(Tokens.pack(ids, segments)), wanted)
+        close(cast("Bert", model).summarize(Tokens.pack(ids, segments)), wanted)
     assert conversion.dropped["bert.embeddings.position_ids"].startswith("a constant")
     assert {name.split(".")[0] for name in conversion.dropped} == {"bert", "cls"}
     rules = layout.rules_for(_legacy(state), classifier=False)
@@ -241,13 +198,13 @@ def test_a_pretraining_checkpoint_of_2018_each_rule_fires_and_what_is_dropped_is
 
 
 def test_the_encoder_of_a_classifier_drops_its_head(tmp_path: Path) -> None:
-    cast("Any", _reference("BertForSequenceClassification", num_labels=3)).save_pretrained(tmp_path)
+    cast("Any", noisy("BertForSequenceClassification", num_labels=3)).save_pretrained(tmp_path)
     _, conversion = load_encoder(tmp_path)
     assert sorted(conversion.dropped) == ["classifier.bias", "classifier.weight"]
 
 
 def test_a_file_without_a_pooler_loads_only_when_that_is_named(tmp_path: Path) -> None:
-    cast("Any", _reference("BertForMaskedLM")).save_pretrained(tmp_path)
+    cast("Any", noisy("BertForMaskedLM")).save_pretrained(tmp_path)
     with pytest.raises(LayoutError, match=r"in the model, but not in the file: pooler\.weight"):
         load_encoder(tmp_path)
     model, conversion = load_encoder(tmp_path, fresh=("pooler.",))
@@ -256,7 +213,7 @@ def test_a_file_without_a_pooler_loads_only_when_that_is_named(tmp_path: Path) -
 
 
 def test_the_configuration_goes_there_and_back() -> None:
-    theirs = transformers.BertConfig(**SIZES, hidden_act="relu").to_dict()
+    theirs = transformers.BertConfig(**BERT, hidden_act="relu").to_dict()
     config = layout.read_config(theirs)
     assert (config.d_model, config.d_ff, config.num_heads, config.num_layers) == (20, 36, 4, 3)
     assert (config.norm_eps, config.dropout, config.activation) == (1e-3, 0.0, "relu")
@@ -279,7 +236,7 @@ def test_the_configuration_goes_there_and_back() -> None:
 )
 def test_a_configuration_that_means_other_mathematics_is_refused(key: str, value: Any) -> None:
     with pytest.raises(WeightsError, match=key):
-        layout.read_config(transformers.BertConfig(**SIZES).to_dict() | {key: value})
+        layout.read_config(transformers.BertConfig(**BERT).to_dict() | {key: value})
 
 
 def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Our DistilBERT against transformers' on noise-filled models: values, depths, gradients, both ways of the weights."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from closeness import close
+from encoders import DISTILBERT, LENGTHS, noisy, packed, padded, texts
 from noise import fill
 from torch import Tensor, nn
 
@@ -21,51 +22,12 @@ from headway.weights.pretrained import load_classifier, load_encoder, save_class
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
-SIZES = {
-    "vocab_size": 97,
-    "dim": 20,
-    "n_heads": 4,
-    "hidden_dim": 36,
-    "n_layers": 3,
-    "max_position_embeddings": 24,
-    "dropout": 0.0,
-    "attention_dropout": 0.0,
-    "pad_token_id": 0,
-}
-LENGTHS = (7, 24, 1, 7, 12, 3)
 LABELS = ("spam", "ham", "neither")
-PRECISION = {torch.float64: 1e-10, torch.float32: 1e-5}
-
-
-def _reference(kind: str, **more: Any) -> Any:
-    config = transformers.DistilBertConfig(**SIZES | more, attn_implementation="eager")
-    model: nn.Module = getattr(transformers, kind)(config)
-    fill(model)
-    return model.double().eval()
-
-
-def _ids() -> list[np.ndarray]:
-    random = np.random.default_rng(0)
-    return [random.integers(1, 97, length) for length in LENGTHS]
-
-
-def _padded(arrays: Sequence[np.ndarray]) -> Tensor:
-    return nn.utils.rnn.pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True)
 
 
 def _run_reference(model: Any, ids: list[np.ndarray], **more: Any) -> Any:
-    mask = _padded([np.ones_like(row) for row in ids])
-    return model(input_ids=_padded(ids), attention_mask=mask, **more)
-
-
-def _packed(padded: Tensor) -> Tensor:
-    return torch.cat([row[:length] for row, length in zip(padded, LENGTHS, strict=True)])
-
-
-def _close(found: Tensor, wanted: Tensor) -> None:
-    """Equal up to the precision of the type, as a share of the largest magnitude."""
-    assert found.dtype == wanted.dtype
-    assert (found - wanted).abs().max() <= PRECISION[wanted.dtype] * wanted.abs().max()
+    mask = padded([np.ones_like(row) for row in ids])
+    return model(input_ids=padded(ids), attention_mask=mask, **more)
 
 
 def _ours(reference: Any, dtype: torch.dtype) -> DistilBert:
@@ -79,29 +41,29 @@ def _ours(reference: Any, dtype: torch.dtype) -> DistilBert:
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
 def test_every_depth(dtype: torch.dtype, fused: bool, activation: str) -> None:
-    reference = _reference("DistilBertModel", activation=activation)
+    reference = noisy("DistilBertModel", activation=activation)
     model = _ours(reference, dtype)
     reference.to(dtype)
     for module in model.modules():
         if isinstance(module, SelfAttention):
             module.fused = fused
-    ids = _ids()
+    ids = texts()[0]
     with torch.no_grad():
         wanted = _run_reference(reference, ids, output_hidden_states=True).hidden_states
         depths = model.intermediates(Tokens.pack(ids))
-        assert len(depths) == len(wanted) == SIZES["n_layers"] + 1
+        assert len(depths) == len(wanted) == DISTILBERT["n_layers"] + 1
         for ours, theirs in zip(depths, wanted, strict=True):
-            _close(ours.values, _packed(theirs))
-        _close(model.summarize(Tokens.pack(ids)), wanted[-1][:, 0])
+            close(ours.values, packed(theirs))
+        close(model.summarize(Tokens.pack(ids)), wanted[-1][:, 0])
 
 
 def test_gradients_in_training() -> None:
-    reference = _reference("DistilBertModel").train()
+    reference = noisy("DistilBertModel").train()
     model = _ours(reference, torch.float64).train()
-    ids = _ids()
+    ids = texts()[0]
     random = torch.Generator().manual_seed(1)
     weight = torch.randn(sum(LENGTHS), 20, dtype=torch.float64, generator=random)
-    (_packed(_run_reference(reference, ids).last_hidden_state) * weight).sum().backward()
+    (packed(_run_reference(reference, ids).last_hidden_state) * weight).sum().backward()
     (model.features(Tokens.pack(ids)).tokens.values * weight).sum().backward()
     gradients = {name: cast("Tensor", parameter.grad) for name, parameter in reference.named_parameters()}
     ours = to_ours(gradients, layout.ENCODER, {name: p.shape for name, p in model.named_parameters()}).tensors
@@ -112,7 +74,7 @@ def test_gradients_in_training() -> None:
 
 
 def test_the_weights_go_back_unchanged() -> None:
-    reference = _reference("DistilBertModel")
+    reference = noisy("DistilBertModel")
     theirs = to_theirs(_ours(reference, torch.float64).state_dict(), layout.ENCODER)
     state = reference.state_dict()
     assert theirs.keys() == state.keys()
@@ -120,7 +82,7 @@ def test_the_weights_go_back_unchanged() -> None:
 
 
 def test_transformers_opens_our_encoder(tmp_path: Path) -> None:
-    reference = _reference("DistilBertModel").float()
+    reference = noisy("DistilBertModel").float()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").mkdir()
     reference.save_pretrained(tmp_path / "theirs")
@@ -128,10 +90,10 @@ def test_transformers_opens_our_encoder(tmp_path: Path) -> None:
     save_encoder(model, tmp_path / "ours")
     opened = transformers.AutoModel.from_pretrained(tmp_path / "ours")
     assert type(opened) is transformers.DistilBertModel
-    ids = _ids()
+    ids = texts()[0]
     with torch.no_grad():
         ours = _run_reference(opened, ids).last_hidden_state
-        _close(_packed(ours), _packed(_run_reference(reference, ids).last_hidden_state))
+        close(packed(ours), packed(_run_reference(reference, ids).last_hidden_state))
     again, _ = load_encoder(tmp_path / "ours")
     assert again.config == model.config
 
@@ -140,9 +102,7 @@ def test_a_classifier_there_and_back(tmp_path: Path) -> None:
     """Its head is pre_classifier, ReLU, dropout, classifier: read with equal logits, and written for
     transformers.
     """
-    reference = _reference(
-        "DistilBertForSequenceClassification", num_labels=3, seq_classif_dropout=0.25
-    ).float()
+    reference = noisy("DistilBertForSequenceClassification", num_labels=3, seq_classif_dropout=0.25).float()
     reference.config.id2label = dict(enumerate(LABELS))
     (tmp_path / "theirs").mkdir()
     (tmp_path / "ours").mkdir()
@@ -150,14 +110,14 @@ def test_a_classifier_there_and_back(tmp_path: Path) -> None:
     model, labels = load_classifier(tmp_path / "theirs")
     assert labels == LABELS
     assert model.head.dropout.p == 0.25
-    ids = _ids()
+    ids = texts()[0]
     with torch.no_grad():
         wanted = _run_reference(reference, ids).logits
-        _close(model(Tokens.pack(ids)), wanted)
+        close(model(Tokens.pack(ids)), wanted)
         save_classifier(model, labels, tmp_path / "ours")
         opened = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "ours")
         assert type(opened) is transformers.DistilBertForSequenceClassification
-        _close(_run_reference(opened, ids).logits, wanted)
+        close(_run_reference(opened, ids).logits, wanted)
     assert opened.config.id2label == dict(enumerate(LABELS))
     assert opened.config.seq_classif_dropout == 0.25
     state = reference.state_dict()
@@ -166,17 +126,17 @@ def test_a_classifier_there_and_back(tmp_path: Path) -> None:
 
 def test_the_published_checkpoint_each_rule_fires(tmp_path: Path) -> None:
     """What was published is a DistilBertForMaskedLM, its tied decoder stored a second time."""
-    reference = _reference("DistilBertForMaskedLM").float()
+    reference = noisy("DistilBertForMaskedLM").float()
     reference.config.save_pretrained(tmp_path)
     state = {name: tensor.clone() for name, tensor in reference.state_dict().items()}
     assert "vocab_projector.weight" in state
     state["distilbert.embeddings.position_ids"] = torch.arange(24)[None]
     torch.save(state, tmp_path / "pytorch_model.bin")
     model, conversion = load_encoder(tmp_path)
-    ids = _ids()
+    ids = texts()[0]
     with torch.no_grad():
         wanted = _run_reference(reference.distilbert, ids).last_hidden_state[:, 0]
-        _close(model.summarize(Tokens.pack(ids)), wanted)
+        close(model.summarize(Tokens.pack(ids)), wanted)
     assert {name.split(".")[0] for name in conversion.dropped} == {
         "distilbert",
         "vocab_transform",
@@ -198,7 +158,7 @@ def test_the_published_checkpoint_each_rule_fires(tmp_path: Path) -> None:
 
 
 def test_a_tensor_too_many_or_too_few_is_told(tmp_path: Path) -> None:
-    reference = _reference("DistilBertModel")
+    reference = noisy("DistilBertModel")
     state = dict(reference.state_dict())
     del state["transformer.layer.2.ffn.lin1.bias"]
     state["transformer.layer.2.ffn.lin3.bias"] = torch.zeros(20)
@@ -209,7 +169,7 @@ def test_a_tensor_too_many_or_too_few_is_told(tmp_path: Path) -> None:
 
 
 def test_the_configuration_goes_there_and_back() -> None:
-    config = layout.read_config(transformers.DistilBertConfig(**SIZES, activation="relu").to_dict())
+    config = layout.read_config(transformers.DistilBertConfig(**DISTILBERT, activation="relu").to_dict())
     assert (config.d_model, config.d_ff, config.num_heads, config.num_layers) == (20, 36, 4, 3)
     assert (config.norm_eps, config.dropout, config.activation) == (1e-12, 0.0, "relu")
     assert layout.read_config(layout.write_config(config)) == config
@@ -230,11 +190,11 @@ def test_the_configuration_goes_there_and_back() -> None:
 )
 def test_a_configuration_that_means_other_mathematics_is_refused(key: str, value: Any) -> None:
     with pytest.raises(WeightsError, match=key):
-        layout.read_config(transformers.DistilBertConfig(**SIZES).to_dict() | {key: value})
+        layout.read_config(transformers.DistilBertConfig(**DISTILBERT).to_dict() | {key: value})
 
 
 def test_norms_that_their_configuration_cannot_state_are_not_written() -> None:
-    config = layout.read_config(transformers.DistilBertConfig(**SIZES).to_dict())
+    config = layout.read_config(transformers.DistilBertConfig(**DISTILBERT).to_dict())
     with pytest.raises(WeightsError, match="norm_eps is 1e-05"):
         layout.write_config(type(config)(**config.to_dict() | {"norm_eps": 1e-5}))
 
@@ -257,11 +217,11 @@ def test_a_bert_seen_as_a_distilbert_is_the_same_function() -> None:
         transformers.DistilBertConfig(**layout.write_config(view.config), attn_implementation="eager")
     ).double()
     theirs.load_state_dict(to_theirs(view.state_dict(), layout.ENCODER))
-    ids = _ids()
+    ids = texts()[0]
     with torch.no_grad():
         wanted = bert.features(Tokens.pack(ids)).tokens.values
-        _close(view.features(Tokens.pack(ids)).tokens.values, wanted)
-        _close(_packed(_run_reference(theirs.eval(), ids).last_hidden_state), wanted)
+        close(view.features(Tokens.pack(ids)).tokens.values, wanted)
+        close(packed(_run_reference(theirs.eval(), ids).last_hidden_state), wanted)
         before = bert.layers[0].attention.qkv.weight.clone()
         view.layers[0].attention.qkv.weight.add_(1)
         assert torch.equal(bert.layers[0].attention.qkv.weight, before)  # the two share no memory

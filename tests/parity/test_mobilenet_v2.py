@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from picture_models import close, compare_training, ours_of, pictures, reference_of
+from closeness import close
+from picture_models import compare_training, ours_of, pictures, reference_of
 
 from headway.blocks.pictures import Pictures
 from headway.core.errors import WeightsError

@@ -1,14 +1,14 @@
 """The pretraining heads of our BERT and DistilBERT against transformers': logits, losses, gradients, layouts."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from noise import fill
-from torch import Tensor, nn
+from closeness import PRECISION, close
+from encoders import BERT, LENGTHS, noisy, packed, padded, texts
+from torch import Tensor
 
 from headway.blocks.ragged import Tokens
 from headway.core.errors import LayoutError, WeightsError
@@ -28,58 +28,11 @@ from headway.weights.pretraining import (
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
-BERT = {
-    "vocab_size": 97,
-    "hidden_size": 20,
-    "num_attention_heads": 4,
-    "intermediate_size": 36,
-    "num_hidden_layers": 3,
-    "max_position_embeddings": 24,
-    "layer_norm_eps": 1e-3,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "pad_token_id": None,
-}
-DISTILBERT = {
-    "vocab_size": 97,
-    "dim": 20,
-    "n_heads": 4,
-    "hidden_dim": 36,
-    "n_layers": 3,
-    "max_position_embeddings": 24,
-    "dropout": 0.0,
-    "attention_dropout": 0.0,
-    "pad_token_id": None,
-}
-LENGTHS = (7, 24, 1, 7, 12, 3)
 PLACES = (1, 4, 8, 20, 30, 31, 40, 50)  # of the 54 packed tokens
-PRECISION = {torch.float64: 1e-10, torch.float32: 1e-5}
 
 
 def _reference(kind: str, **more: Any) -> Any:
-    sizes, config = (
-        (DISTILBERT, transformers.DistilBertConfig)
-        if kind.startswith("Distil")
-        else (BERT, transformers.BertConfig)
-    )
-    model: nn.Module = getattr(transformers, kind)(config(**sizes | more, attn_implementation="eager"))
-    fill(model)
-    return model.double().eval()
-
-
-def _texts() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    random = np.random.default_rng(0)
-    ids = [random.integers(1, 97, length) for length in LENGTHS]
-    return ids, [(np.arange(length) >= length / 2).astype(np.int64) for length in LENGTHS]
-
-
-def _padded(arrays: Sequence[np.ndarray], value: int = 0) -> Tensor:
-    tensors = [torch.from_numpy(array) for array in arrays]
-    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
-
-
-def _packed(padded: Tensor) -> Tensor:
-    return torch.cat([row[:length] for row, length in zip(padded, LENGTHS, strict=True)])
+    return noisy(kind, pad_token_id=None, **more)
 
 
 def _targets() -> tuple[Tensor, Tensor]:
@@ -87,15 +40,10 @@ def _targets() -> tuple[Tensor, Tensor]:
     targets = torch.from_numpy(np.random.default_rng(1).integers(0, 97, len(PLACES)))
     flat = torch.full((sum(LENGTHS),), -100)
     flat[list(PLACES)] = targets
-    return targets, _padded([part.numpy() for part in flat.split(LENGTHS)], -100)
+    return targets, padded([part.numpy() for part in flat.split(LENGTHS)], -100)
 
 
 ELSEWHERE = torch.tensor([0, 1, 1, 0, 1, 0])
-
-
-def _close(found: Tensor, wanted: Tensor) -> None:
-    assert found.dtype == wanted.dtype
-    assert (found - wanted).abs().max() <= PRECISION[wanted.dtype] * wanted.abs().max()
 
 
 def _pretraining(reference: Any) -> BertPretraining:
@@ -122,22 +70,22 @@ def test_both_heads_logits_loss_and_gradients(dtype: torch.dtype, activation: st
     reference = _reference("BertForPreTraining", hidden_act=activation)
     model = _pretraining(reference).to(dtype).train()
     reference.to(dtype).train()
-    ids, segments = _texts()
+    ids, segments = texts()
     targets, labels = _targets()
     wanted = reference(
-        input_ids=_padded(ids),
-        attention_mask=_padded([np.ones_like(row) for row in ids]),
-        token_type_ids=_padded(segments),
+        input_ids=padded(ids),
+        attention_mask=padded([np.ones_like(row) for row in ids]),
+        token_type_ids=padded(segments),
         labels=labels,
         next_sentence_label=ELSEWHERE,
     )
     places = torch.tensor(PLACES)
     words, answers = model.both(Tokens.pack(ids, segments), torch.arange(sum(LENGTHS)))
-    _close(words, _packed(wanted.prediction_logits))
-    _close(answers, wanted.seq_relationship_logits)
+    close(words, packed(wanted.prediction_logits))
+    close(answers, wanted.seq_relationship_logits)
     masked = masked_language.Batch(Tokens.pack(ids, segments), places, targets)
     loss = next_sentence.loss(model, next_sentence.Batch(masked, ELSEWHERE))
-    _close(loss, wanted.loss)
+    close(loss, wanted.loss)
     wanted.loss.backward()
     loss.backward()
     gradients = {name: cast("Tensor", parameter.grad) for name, parameter in reference.named_parameters()}
@@ -155,17 +103,17 @@ def test_masked_tokens_logits_and_loss(kind: str, dtype: torch.dtype) -> None:
     reference = _reference(kind)
     model = _masked(reference).to(dtype)
     reference.to(dtype)
-    ids, _ = _texts()
+    ids, _ = texts()
     targets, labels = _targets()
     with torch.no_grad():
         wanted = reference(
-            input_ids=_padded(ids),
-            attention_mask=_padded([np.ones_like(row) for row in ids]),
+            input_ids=padded(ids),
+            attention_mask=padded([np.ones_like(row) for row in ids]),
             labels=labels,
         )
         batch = masked_language.Batch(Tokens.pack(ids), torch.tensor(PLACES), targets)
-        _close(model(batch.tokens, torch.arange(sum(LENGTHS))), _packed(wanted.logits))
-        _close(masked_language.loss(model, batch), wanted.loss)
+        close(model(batch.tokens, torch.arange(sum(LENGTHS))), packed(wanted.logits))
+        close(masked_language.loss(model, batch), wanted.loss)
 
 
 @pytest.mark.parametrize("kind", ["BertForPreTraining", "BertForMaskedLM", "DistilBertForMaskedLM"])
@@ -256,7 +204,7 @@ def test_an_encoder_comes_out_of_a_folder_with_heads(tmp_path: Path) -> None:
     encoder, conversion = load_encoder(tmp_path)
     assert conversion.fresh == ()
     assert {name.split(".")[0] for name in conversion.dropped} == {"cls"}
-    ids, segments = _texts()
+    ids, segments = texts()
     batch = Tokens.pack(ids, segments)
     with torch.no_grad():
         assert torch.equal(encoder.summarize(batch), model.backbone.summarize(batch))

@@ -6,8 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from noise import fill
-from torch import nn
+from encoders import noisy
 
 from headway.blocks.ragged import Tokens
 from headway.models.heads import ClassificationHead, TokenClassifier
@@ -19,39 +18,8 @@ from headway.weights.pretrained import load_encoder, load_reader, save_reader
 
 transformers = pytest.importorskip("transformers", reason="the reference, transformers, is not installed")
 
-BERT = {
-    "vocab_size": 97,
-    "hidden_size": 20,
-    "num_attention_heads": 4,
-    "intermediate_size": 36,
-    "num_hidden_layers": 3,
-    "max_position_embeddings": 24,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-3,
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-}
-DISTILBERT = {
-    "vocab_size": 97,
-    "dim": 20,
-    "n_heads": 4,
-    "hidden_dim": 36,
-    "n_layers": 3,
-    "max_position_embeddings": 24,
-    "dropout": 0.0,
-    "attention_dropout": 0.0,
-    "qa_dropout": 0.0,
-}
-KINDS = {"bert": ("Bert", BERT), "distilbert": ("DistilBert", DISTILBERT)}
+NAMES = {"bert": "BertForQuestionAnswering", "distilbert": "DistilBertForQuestionAnswering"}
 LENGTHS = (7, 24, 9, 7)
-
-
-def _theirs(architecture: str) -> nn.Module:
-    name, sizes = KINDS[architecture]
-    config = getattr(transformers, f"{name}Config")(**sizes, attn_implementation="eager")
-    model: nn.Module = getattr(transformers, f"{name}ForQuestionAnswering")(config)
-    fill(model)
-    return model.double().eval()
 
 
 def _ours(architecture: str, theirs: Any) -> TokenClassifier:
@@ -76,9 +44,9 @@ def _batch(architecture: str) -> tuple[list[np.ndarray], list[np.ndarray] | None
     return ids, segments if architecture == "bert" else None
 
 
-@pytest.mark.parametrize("architecture", KINDS)
+@pytest.mark.parametrize("architecture", NAMES)
 def test_logits_loss_and_gradients(architecture: str) -> None:
-    theirs = _theirs(architecture)
+    theirs = noisy(NAMES[architecture])
     ours = _ours(architecture, theirs)
     ids, segments = _batch(architecture)
     places = np.array([[2, 4], [20, 23], [0, 0], [6, 6]])
@@ -103,9 +71,9 @@ def test_logits_loss_and_gradients(architecture: str) -> None:
     assert head is not None and (head - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
-@pytest.mark.parametrize("architecture", KINDS)
+@pytest.mark.parametrize("architecture", NAMES)
 def test_transformers_opens_the_folder(architecture: str, tmp_path: Path) -> None:
-    ours = _ours(architecture, _theirs(architecture)).float()
+    ours = _ours(architecture, noisy(NAMES[architecture])).float()
     save_reader(ours, tmp_path)
     opened = transformers.AutoModelForQuestionAnswering.from_pretrained(tmp_path).eval()
     ids, _ = _batch(architecture)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from closeness import close
 from noise import fill
-from picture_models import close, compare_training, ours_of, pictures, reference_of
+from picture_models import compare_training, ours_of, pictures, reference_of
 from torch import nn
 
 from headway.blocks.pictures import Pictures
