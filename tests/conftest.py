@@ -4,6 +4,7 @@ import csv
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars
@@ -38,6 +39,24 @@ def topics_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
             random.shuffle(words)
             writer.writerow([" ".join(words) + f" {number}", topic])
     return path
+
+
+class Parted(NamedTuple):
+    """A table to train on and one to test on."""
+
+    train: Path
+    test: Path
+
+
+@pytest.fixture(scope="session")
+def parted_topics(topics_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Parted:
+    """The made-up texts as 180 rows and 60: one training instead of five."""
+    header, *rows = topics_csv.read_text(encoding="utf-8").splitlines()
+    folder = tmp_path_factory.mktemp("parted")
+    parted = Parted(folder / "train.csv", folder / "test.csv")
+    for path, part in zip(parted, (rows[:180], rows[180:]), strict=True):
+        path.write_text("\n".join([header, *part]) + "\n", encoding="utf-8")
+    return parted
 
 
 def _tiny_vectors(published: Path) -> VectorsEntry:
@@ -100,6 +119,11 @@ def _tiny_language_model(published: Path, words: list[str]) -> Entry:
 @pytest.fixture
 def tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a BERT of a few thousand weights in the place of MiniLM, in a local folder; nothing is cached yet."""
+    return put_tiny_zoo(tmp_path_factory, monkeypatch)
+
+
+def put_tiny_zoo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Do what `tiny_zoo` tells, for as long as ``monkeypatch`` lasts: the same bytes each time."""
     import torch
 
     from headway.models.bert import Bert, BertConfig

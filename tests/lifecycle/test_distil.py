@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import headway
+from conftest import Parted
 from headway import api
 from headway.cli.main import app
 from headway.core.errors import UsageError
@@ -21,19 +22,10 @@ class Listener(Silent):
         self.said.append(text)
 
 
-@pytest.fixture
-def table(topics_csv: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """The made-up texts as a training and a test file: one training instead of five."""
-    lines = topics_csv.read_text().splitlines()
-    (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
-    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[181:]]) + "\n")
-    return tmp_path / "train.csv", tmp_path / "test.csv"
-
-
 def test_a_student_is_taught_by_the_rung_of_the_same_rows_and_stands_before_it(
-    tiny_zoo: Path, table: tuple[Path, Path], tmp_path: Path
+    tiny_zoo: Path, parted_topics: Parted, tmp_path: Path
 ) -> None:
-    data, test = table
+    data, test = parted_topics
     extra = tmp_path / "more.txt"
     first = next(csv.DictReader(data.read_text().splitlines()))["text"]
     extra.write_text(f"{first.upper()}\nsnow and hail\nsnow and hail\na cheese soup\n\n")
@@ -73,8 +65,8 @@ def test_a_student_is_taught_by_the_rung_of_the_same_rows_and_stands_before_it(
     assert teacher_again.scores == teacher.scores
 
 
-def test_what_no_student_can_be_is_said(tiny_zoo: Path, table: tuple[Path, Path], tmp_path: Path) -> None:
-    data, test = table
+def test_what_no_student_can_be_is_said(tiny_zoo: Path, parted_topics: Parted, tmp_path: Path) -> None:
+    data, test = parted_topics
     run = headway.fit(data, test=test, rungs="majority", out=tmp_path / "run")
     with pytest.raises(UsageError, match="--layers, --student: give one"):
         api.distill(run.folder, layers=2, student="minilm")

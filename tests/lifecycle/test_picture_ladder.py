@@ -36,7 +36,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(network: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> headway.Run:
     out = tmp_path_factory.mktemp("runs") / "run"
-    return headway.fit(photos, model=network, rungs="all", out=out, recipe={"epochs": 3})
+    return headway.fit(photos, model=network, rungs="all", out=out, recipe={"epochs": 2})
 
 
 def test_every_rung_is_measured_on_the_same_pictures(run: headway.Run) -> None:
@@ -209,19 +209,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("headway.training.checkpoints.EVERY_SECONDS", 0.0)
-    monkeypatch.setattr("headway.training.checkpoints.SAVING_SHARE", 1e9)
     out = tmp_path / "run"
-    with pytest.raises(Killed):
+    with pytest.raises(Killed), monkeypatch.context() as patch:
+        patch.setattr("headway.training.checkpoints.EVERY_SECONDS", 0.0 if "of" in stretch else 60.0)
+        patch.setattr("headway.training.checkpoints.SAVING_SHARE", 1e9)
         headway.fit(
             photos,
             model=network,
             rungs="all",
             out=out,
-            recipe={"epochs": 3},
+            recipe={"epochs": 2},
             progress=KillsAt(stretch, 2 if "of" in stretch else 0),
         )
+    said: list[str] = []
+    monkeypatch.setattr(Silent, "say", lambda self, text: said.append(text))
     headway.fit(resume=out)
+    assert any("goes on after step 2" in text for text in said) == ("of" in stretch)
     assert _bytes(out) == _bytes(run.folder)
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.shared_files import FIXTURES
 
 import headway
+from conftest import put_tiny_zoo
 from headway.bundle.predictors import load_predictor
 from headway.core.errors import UsageError
 from headway.ladder.rungs import USUAL, text_rungs
@@ -19,9 +20,11 @@ FASTTEXT = FIXTURES / "word_vectors" / "lee_fasttext.bin"
 RUNGS = ["embeddings", "vectors", "static"]
 
 
-@pytest.fixture
-def run(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> headway.Run:
-    return headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path / "run")
+@pytest.fixture(scope="module")
+def run(topics_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> headway.Run:
+    with pytest.MonkeyPatch.context() as patch:
+        put_tiny_zoo(tmp_path_factory, patch)
+        return headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path_factory.mktemp("runs") / "run")
 
 
 def test_they_predict_the_same_in_a_fresh_process_without_torch(run: headway.Run) -> None:
@@ -41,8 +44,10 @@ def test_they_predict_the_same_in_a_fresh_process_without_torch(run: headway.Run
         assert (ours[:3].argmax(axis=1) == [2, 0, 1]).all()
 
 
-def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
-    again = headway.fit(topics_csv, rungs=RUNGS, fetch=False, out=tmp_path / "again")
+def test_the_same_seed_gives_the_same_bytes(
+    run: headway.Run, tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    again = headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path / "again")
     files = [path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file()]
     for name in [*files, Path("predictions.csv")]:
         assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
