@@ -43,8 +43,8 @@ def pairs(
 ) -> Iterator[Pair]:
     """Go through all documents once and yield pairs of at most ``max_tokens`` tokens, special ones included.
 
-    Lines are gathered until they fill a pair and are parted at one of their ends. Where the second span is to stand
-    elsewhere, it is taken from lines outside these, and those not used begin the next pair.
+    Lines are gathered, two where there are two, until they fill a pair, and are parted at one of their ends. Where the
+    second span is to stand elsewhere, it is taken from lines outside these, and those not used begin the next pair.
     Raises DataError when there are fewer than two lines: nothing would stand elsewhere.
     """
     assert max_tokens >= FRAME + 2
@@ -58,6 +58,8 @@ def pairs(
         if random.random() < short:
             room = int(random.integers(2, room, endpoint=True))
         end = _filled(lines, start, lasts[start], room)
+        if end == start + 1:  # one line fills it; the next may follow all the same
+            end = min(end + 1, int(lasts[start]))
         middle = int(random.integers(start + 1, max(end, start + 2)))
         everything = end - start == len(lines)
         follows = middle < end and (everything or bool(random.random() < 0.5))

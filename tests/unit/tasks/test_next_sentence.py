@@ -71,6 +71,13 @@ def test_half_of_the_pairs_follow_and_a_pass_reads_every_line() -> None:
     assert len(read) > 0.99 * 53_000
 
 
+def test_half_of_the_pairs_follow_where_one_line_is_longer_than_a_pair() -> None:
+    documents, _ = _numbered([[25] * 2000])
+    found = list(pairs(documents, 23, np.random.default_rng(0)))
+    share = np.mean([pair.follows for pair in found])
+    assert abs(share - 0.5) < 4 * np.sqrt(0.25 / len(found))
+
+
 def test_pairs_are_framed_and_their_answers_are_0_for_following() -> None:
     pair = next_sentence.Pair(np.array([10, 11]), np.array([12]), follows=True)
     ids, segments = pair.framed(CLS, SEP)
