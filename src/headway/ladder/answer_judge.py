@@ -1,4 +1,4 @@
-"""The judge of answers to questions: by SQuAD's official exact match and F1."""
+"""The judge of answers to questions: by SQuAD's official exact match and F1, or KorQuAD's."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from headway.data.squad import Question
 from headway.ladder.judge import WORST_ERRORS, Details, Outputs, asked_metric
 from headway.metrics.metric import Metric, OfRows
 from headway.metrics.row_bootstrap import mean
-from headway.metrics.squad import best_match
+from headway.metrics.squad import SQUAD, Rule, best_match
 
 NO_ANSWER = "(no answer)"
 
@@ -23,12 +23,14 @@ NO_ANSWER = "(no answer)"
 class AnswerJudge:
     """Of questions: outputs are the likeliest answers [B, 20, 3] (`core.answers`), the first is given."""
 
+    rule: Rule = SQUAD
+
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Exact match and F1, means over questions; intervals resample questions."""
         return (
-            OfRows("exact_match", _of_each(lambda exact, f1: exact), mean),
-            OfRows("answer_f1", _of_each(lambda exact, f1: f1), mean),
+            OfRows("exact_match", self._of_each(lambda exact, f1: exact), mean),
+            OfRows("answer_f1", self._of_each(lambda exact, f1: f1), mean),
         )
 
     def choose(self, examples: Examples, asked: str | None = None) -> tuple[str, str]:
@@ -37,7 +39,8 @@ class AnswerJudge:
             return asked_metric(self, asked)
         return (
             "answer_f1",
-            "F1 decides, because questions are answered (the words that an answer shares with the right one)",
+            f"F1 decides, because questions are answered (the {self.rule.counted} that an answer shares with the right "
+            f"one, as {self.rule.name} counts)",
         )
 
     def temperature(self, outputs: Outputs, targets: np.ndarray) -> float | None:
@@ -49,9 +52,9 @@ class AnswerJudge:
         return outputs[:, 0, :2].astype(np.int64)
 
     def details(self, outputs: Outputs, temperature: float | None, held_out: Examples) -> Details:
-        """Return the answers without a word of the right one, the surest first."""
+        """Return the answers without a word or character of the right one, the surest first."""
         rows = list(zip(held_out.targets, self.said(outputs), strict=True))
-        f1 = np.array([_match(question, span)[1] for question, span in rows])
+        f1 = np.array([self._match(question, span)[1] for question, span in rows])
         sure = outputs[:, 0, 2]
         wrong = np.flatnonzero(f1 == 0)
         errors = tuple(
@@ -81,25 +84,23 @@ class AnswerJudge:
             for question, answers in zip(held_out.targets, outputs, strict=True)
         ]
 
+    def _match(self, question: Question, span: np.ndarray) -> tuple[float, float]:
+        return best_match(told(question.context, span), _golds(question), self.rule)
+
+    def _of_each(
+        self, chosen: Callable[[float, float], float]
+    ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Return what gives 1 and each question's score, [B, 2]."""
+
+        def statistics(true: np.ndarray, said: np.ndarray) -> np.ndarray:
+            scores = [chosen(*self._match(question, span)) for question, span in zip(true, said, strict=True)]
+            return np.stack([np.ones(len(scores)), scores], axis=1)
+
+        return statistics
+
 
 def _golds(question: Question) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answer.text for answer in question.answers or ()))
-
-
-def _match(question: Question, span: np.ndarray) -> tuple[float, float]:
-    return best_match(told(question.context, span), _golds(question))
-
-
-def _of_each(
-    chosen: Callable[[float, float], float],
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return what gives 1 and each question's score, [B, 2]."""
-
-    def statistics(true: np.ndarray, said: np.ndarray) -> np.ndarray:
-        scores = [chosen(*_match(question, span)) for question, span in zip(true, said, strict=True)]
-        return np.stack([np.ones(len(scores)), scores], axis=1)
-
-    return statistics
 
 
 def _shown(question: Question) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from headway.core.answers import Found, told
-from headway.metrics.squad import best_match, best_threshold
+from headway.metrics.squad import best_match, best_threshold, rule_of
 
 
 def choose_threshold(
@@ -18,10 +18,11 @@ def choose_threshold(
     """
     if not len(found):
         return (0.0 if unanswerable else None), 0.0
+    rule = rule_of([question.question for question in questions])
     golds = [tuple(answer.text for answer in question.answers or ()) for question in questions]
     answered = np.array(
         [
-            best_match(told(question.context, one.answers(None)[0]), right)[1]
+            best_match(told(question.context, one.answers(None)[0]), right, rule)[1]
             for question, one, right in zip(questions, found, golds, strict=True)
         ]
     )

@@ -112,8 +112,11 @@ def score_squad(run: Run, path: Path, out: Path, rung: str | None = None) -> Ben
 
 
 def _squad_scores(file: SquadFile, answers: Mapping[str, str]) -> tuple[BenchmarkScore, ...]:
-    """Return the figures of all questions; of those with and without an answer too, where there are both."""
-    parts = {f"SQuAD {Path(file.source).name}": list(file.questions)}
+    """Return the figures of all questions, by KorQuAD's rule where they are Korean; of those with and without an answer
+    too, where there are both.
+    """
+    rule = squad.rule_of([question.question for question in file.questions])
+    parts = {f"{rule.name} {Path(file.source).name}": list(file.questions)}
     answered = [question for question in file.questions if question.answers]
     if 0 < len(answered) < len(file.questions):
         parts["  with an answer"] = answered
@@ -121,7 +124,7 @@ def _squad_scores(file: SquadFile, answers: Mapping[str, str]) -> tuple[Benchmar
     found = []
     for part, questions in parts.items():
         golds = {question.id: [span.text for span in question.answers or ()] for question in questions}
-        scored = squad.score(golds, answers)
+        scored = squad.score(golds, answers, rule)
         scores = {}
         for name, each in (("exact_match", scored.exact), ("answer_f1", scored.f1)):
             interval = row_interval(np.stack([np.ones(len(each)), each], axis=1), mean, SEED)

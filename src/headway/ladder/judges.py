@@ -21,6 +21,7 @@ from headway.metrics.classification import METRICS, confusion, per_class
 from headway.metrics.label_sets import all_right, label_counts, macro_f1, micro_f1
 from headway.metrics.metric import Metric, OfClasses, OfRows
 from headway.metrics.row_bootstrap import mean
+from headway.metrics.squad import rule_of
 
 IMBALANCE = 3.0  # largest class to smallest class, above which macro-F1 decides
 
@@ -32,7 +33,7 @@ def judge_of(examples: Examples) -> Judge:
     if examples.task == "tags":
         return TagJudge(examples.names)
     if examples.task == "answers":
-        return AnswerJudge()
+        return AnswerJudge(rule_of([question.question for question in examples.targets]))
     return LabelJudge(examples.names) if examples.task == "labels" else ClassJudge(examples.names)
 
 

@@ -1,14 +1,16 @@
-"""The official scores of extractive question answering: exact match and F1 of SQuAD 1.1 and 2.0.
+"""The official scores of extractive question answering: exact match and F1 of SQuAD 1.1 and 2.0, and of KorQuAD 1.0.
 
 Rajpurkar et al. 2016 (arXiv:1606.05250), section 6.1, and 2018 (arXiv:1806.03822) for questions without an answer. Of
 several right answers the best counts. An answer is compared in lower case, without ASCII punctuation, the articles a,
-an and the, and surplus blanks.
+an and the, and surplus blanks, word by word. KorQuAD (Lim et al. 2019, arXiv:1909.07005, and its evaluation script)
+compares it without ASCII punctuation, quotation and title marks and surplus blanks, character by character: what hangs
+on a Korean word's end would make another word of it.
 """
 
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,24 +20,57 @@ from headway.core.errors import UsageError
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_BLANKED = dict.fromkeys(map(ord, "'\"《》<>〈〉()‘’"), " ")  # before other punctuation, which is left out
+_LETTER = re.compile(r"[^\W\d_]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_KOREAN = 0.5  # the share of letters that are Hangul syllables, from which on KorQuAD's rule holds
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a benchmark compares an answer with the right one."""
+
+    name: str
+    normalise: Callable[[str], str]
+    units: Callable[[str], list[str]]  # of a normalised answer: what F1 counts
+    counted: str  # these, in words
 
 
 def normalise(answer: str) -> str:
-    """Return the answer as it is compared."""
+    """Return the answer as SQuAD compares it."""
     return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_WITHOUT_PUNCTUATION)).split())
 
 
-def exact_match(answer: str, gold: str) -> float:
+def normalise_korean(answer: str) -> str:
+    """Return the answer as KorQuAD compares it."""
+    return " ".join(answer.translate(_BLANKED).lower().translate(_WITHOUT_PUNCTUATION).split())
+
+
+def _characters(answer: str) -> list[str]:
+    return list("".join(answer.split()))
+
+
+SQUAD = Rule("SQuAD", normalise, str.split, "words")
+KORQUAD = Rule("KorQuAD", normalise_korean, _characters, "characters")
+
+
+def rule_of(questions: Sequence[str]) -> Rule:
+    """Return the rule by which answers to these questions are compared: KorQuAD's where they are Korean."""
+    text = " ".join(questions)
+    return KORQUAD if len(_HANGUL.findall(text)) > _KOREAN * len(_LETTER.findall(text)) else SQUAD
+
+
+def exact_match(answer: str, gold: str, rule: Rule = SQUAD) -> float:
     """Return 1 where both are the same once normalised, else 0."""
-    return float(normalise(answer) == normalise(gold))
+    return float(rule.normalise(answer) == rule.normalise(gold))
 
 
-def token_f1(answer: str, gold: str) -> float:
-    """Return F1 of the words of the answer, as a bag, against those of the right one.
+def unit_f1(answer: str, gold: str, rule: Rule = SQUAD) -> float:
+    """Return F1 of the words or characters of the answer, as a bag, against those of the right one.
 
-    Where either has no word, 1 if neither has, else 0.
+    Where either has none, 1 if neither has, else 0.
     """
-    said, wanted = normalise(answer).split(), normalise(gold).split()
+    said, wanted = (rule.units(rule.normalise(text)) for text in (answer, gold))
     if not said or not wanted:
         return float(said == wanted)
     common = (Counter(said) & Counter(wanted)).total()
@@ -56,7 +91,7 @@ class SquadScores:
         return {"exact match": 100 * float(self.exact.mean()), "F1": 100 * float(self.f1.mean())}
 
 
-def score(golds: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> SquadScores:
+def score(golds: Mapping[str, Sequence[str]], answers: Mapping[str, str], rule: Rule = SQUAD) -> SquadScores:
     """Score answers by the question's id; ``golds`` holds each question's right answers, none: it has no answer.
 
     A question that got no answer scores 0, as in the official scorer of SQuAD 1.1; an empty answer says that there is
@@ -65,7 +100,7 @@ def score(golds: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> Squ
     if not golds:
         raise UsageError("no questions to score", where="golds")
     scores = [
-        best_match(answers[question], tuple(right)) if question in answers else (0.0, 0.0)
+        best_match(answers[question], tuple(right), rule) if question in answers else (0.0, 0.0)
         for question, right in golds.items()
     ]
     missing = sum(question not in answers for question in golds)
@@ -74,11 +109,13 @@ def score(golds: Mapping[str, Sequence[str]], answers: Mapping[str, str]) -> Squ
 
 
 @lru_cache(maxsize=1 << 18)
-def best_match(answer: str, golds: tuple[str, ...]) -> tuple[float, float]:
+def best_match(answer: str, golds: tuple[str, ...], rule: Rule = SQUAD) -> tuple[float, float]:
     """Return exact match and F1 of an answer against the best of the right ones; none: there should be no answer."""
-    best = [gold for gold in golds if normalise(gold)] or [""]  # as the official scorer: "the" is no answer
-    exact = max(exact_match(answer, gold) for gold in best)
-    return exact, max(token_f1(answer, gold) for gold in best)
+    best = [gold for gold in golds if rule.normalise(gold)] or [
+        ""
+    ]  # as the official scorer: "the" is no answer
+    exact = max(exact_match(answer, gold, rule) for gold in best)
+    return exact, max(unit_f1(answer, gold, rule) for gold in best)
 
 
 def best_threshold(gaps: np.ndarray, answered: np.ndarray, silent: np.ndarray) -> float:

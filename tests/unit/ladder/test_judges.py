@@ -1,4 +1,6 @@
-"""Numbers are judged by their correlations, and told as numbers."""
+"""Numbers are judged by their correlations, and told as numbers; answers as their benchmark compares them."""
+
+import re
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 from headway.core.errors import UsageError
 from headway.data.examples import Examples
 from headway.data.inputs import TextPair
+from headway.data.squad import Question, Span, question_examples
 from headway.ladder.comparison import compare
 from headway.ladder.judges import NumberJudge, judge_of
 
@@ -70,3 +73,24 @@ def test_single_characters_count_where_they_are_syllables() -> None:
     ):
         examples = Examples.of_texts([f"{text} {i}" for i in range(30)], "ab" * 15, "test")
         assert ngram_config(examples).character_ngrams == (shortest, 5)
+
+
+@pytest.mark.parametrize(
+    ("question", "context", "right", "f1", "words"),
+    [
+        ("언제?", "그는 1989년 2월에 왔다.", "1989년 2월", 2 * 7 / 15, "characters .*, as KorQuAD counts"),
+        ("When?", "He came in 1989 February.", "in 1989", 0.5, "words .*, as SQuAD counts"),
+    ],
+)
+def test_answers_are_compared_by_the_rule_of_their_language(
+    question: str, context: str, right: str, f1: float, words: str
+) -> None:
+    span = Span(right, context.index(right))
+    asked = Question(id="1", question=question, context=context, article="", answers=(span,), where="one")
+    examples = question_examples([asked], "questions.json")
+    judge = judge_of(examples)
+    exact, partial = judge.metrics
+    start, end = context.index("1989"), context.index("1989") + len("1989년 2월에")
+    for metric, value in ((exact, 0.0), (partial, f1)):
+        assert metric.value(examples.targets, np.array([[start, end]])) == pytest.approx(value)
+    assert re.search(words, judge.choose(examples)[1])

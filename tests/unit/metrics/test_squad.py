@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from headway.core.errors import UsageError
-from headway.metrics.squad import best_threshold, exact_match, normalise, score, token_f1
+from headway.data.squad import read_squad
+from headway.metrics.squad import (
+    KORQUAD,
+    SQUAD,
+    Rule,
+    best_threshold,
+    exact_match,
+    normalise,
+    rule_of,
+    score,
+    unit_f1,
+)
 from shared_files import DATA
 
 BERT = "BERT_ensemble_Google_AI_Language.json"
@@ -42,8 +53,40 @@ def test_published_systems_get_their_official_scores(system: str, data: str, exa
 def test_what_is_compared() -> None:
     assert normalise("  The  U.S.A.'s  An-swer, a ") == "usas answer"
     assert exact_match("the Normans!", "normans") == 1
-    assert token_f1("the red red fox", "red fox") == pytest.approx(0.8)
-    assert token_f1("", "") == 1 and token_f1("", "x") == 0 and token_f1("the", "x") == 0
+    assert unit_f1("the red red fox", "red fox") == pytest.approx(0.8)
+    assert unit_f1("", "") == 1 and unit_f1("", "x") == 0 and unit_f1("the", "x") == 0
+
+
+def test_korean_answers_are_compared_as_korquad_compares_them() -> None:
+    """The values follow from KorQuAD 1.0's evaluation script, by hand."""
+    assert exact_match("《백남준》", "'백남준'", KORQUAD) == 1  # marks of titles and quotations are blanks
+    assert exact_match("백남준(白南準)", "백남준 白南準", KORQUAD) == 1  # so are brackets
+    assert exact_match("U.S.A 의", "usa 의", KORQUAD) == 1  # other punctuation is nothing
+    assert exact_match("the 백남준", "백남준", KORQUAD) == 0  # articles are words
+    said, right = "1989년 2월 15일에", "1989년 2월 15일"
+    assert unit_f1(said, right, KORQUAD) == pytest.approx(2 * 10 / (11 + 10))
+    assert unit_f1(said, right) == pytest.approx(2 * 2 / (3 + 3))
+    assert unit_f1("가 나", "다", KORQUAD) == 0 and unit_f1("“가”", "가", KORQUAD) == pytest.approx(0.5)
+    found = score({"a": [right], "b": ["x"]}, {"a": said, "b": "x"}, KORQUAD)
+    assert found.exact.tolist() == [0, 1] and found.f1.tolist() == pytest.approx([20 / 21, 1])
+
+
+def test_the_rule_follows_from_the_questions() -> None:
+    assert rule_of(["임종석이 1989년에 지명수배된 날은?", "Who is 임종석?"]) is KORQUAD
+    assert rule_of(["Who wrote 임종석?", "何?", "1989?"]) is SQUAD and rule_of(["", "1"]) is SQUAD
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"), [("korquad_v1_dev/KorQuAD_v1.0_dev.json", KORQUAD), (XQUAD, SQUAD), (V2, SQUAD)]
+)
+def test_real_questions_have_their_benchmark_s_rule(data: str, rule: Rule) -> None:
+    if not (DATA / data).is_file():
+        pytest.skip(f"{data} is not among the shared data")
+    file = read_squad(DATA / data)
+    assert rule_of([question.question for question in file.questions]) is rule
+    golds = {question.id: [one.text for one in question.answers or ()] for question in file.questions}
+    found = score(golds, {name: right[0] if right else "" for name, right in golds.items()}, rule)
+    assert found.exact.min() == found.f1.min() == 1
 
 
 def test_questions_without_an_answer_want_an_empty_one() -> None:
