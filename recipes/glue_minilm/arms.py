@@ -1,7 +1,7 @@
 """The two that are compared, trained on a task's rows with a seed: Headway's rung, and a plain `transformers` loop.
 
-Both have the same weights to begin with, rows, epochs, learning rate, warm-up, batch size and numbers to multiply in;
-Headway's head learns faster than its encoder, as its recipe has it, the plain loop's does not.
+Both have the same weights to begin with, rows, epochs, learning rate (one for head and encoder), warm-up, batch size
+and numbers to multiply in.
 """
 
 import time
@@ -23,7 +23,12 @@ CPU = torch.device("cpu")
 
 def headway(task: Task, training: Examples, scored: Examples, seed: int) -> dict[str, Any]:
     """Fine-tune MiniLM and answer the scored rows: classes, numbers, or the characters where an answer stands."""
-    recipe = {"epochs": task.epochs, "learning_rate": task.rate, "batch_size": task.batch}
+    recipe = {
+        "epochs": task.epochs,
+        "learning_rate": task.rate,
+        "head_factor": 1.0,
+        "batch_size": task.batch,
+    }
     rung = (ReaderTraining if training.task == "answers" else FineTuning)("minilm", CPU, recipe)
     started = time.perf_counter()
     predictor = rung.fit(training, seed, Silent())

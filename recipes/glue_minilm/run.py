@@ -12,7 +12,7 @@ others' results.
 
 Expected: Headway minus the plain loop, paired over rows and the mean of 3 seeds, with a lower end of at least -1.5
 points on every task. Epochs, rate and batch size are the same on both sides. How few the epochs are (2 on GLUE's tasks,
-1 on SNLI and SQuAD) was chosen by the time there is; the rates are Headway's defaults. No scored row took part in that.
+1 on SNLI and SQuAD) was chosen by the time there is; no scored row took part in that. Headway's own defaults differ.
 What came out stands in docs/results.md.
 """
 
