@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import LANES, correct, correct_window, prefetch_row, write_scores
+from headway.training.word2vec.rows import LANES, correct, correct_window, is_wide, prefetch_row, write_scores
 from headway.training.word2vec.sigmoid import step_of
 
 Kernel = Callable[..., np.uint64]
@@ -35,12 +35,14 @@ def skip_gram(width: int, negatives: int) -> Kernel:
     of its own, and is a step of its own.
     """
     count = negatives + 1
+    wide = is_wide(width)
 
     @njit(**OPTIONS)
     def job(
         tokens, starts, first, last, keep, noise, inputs, outputs, window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
         targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        later = np.zeros(count, np.int64)
         for_word, for_noise = (_ONE - sigmoids) * rate, -sigmoids * rate
         state = step(state)
         drawn = upper(state)
@@ -56,10 +58,14 @@ def skip_gram(width: int, negatives: int) -> Kernel:
                     if near == centre:
                         continue
                     place = np.int64(sentence[near]) * width
-                    drawn = _draw(noise, drawn, targets, ahead, width, count)
+                    _draw(noise, drawn, targets, width, count)
+                    drawn += negatives
+                    _draw(noise, drawn, ahead, width, count)
+                    if wide:
+                        _draw(noise, drawn + negatives, later, width, count)
                     write_scores(inputs, place, outputs, targets, errors, 0, width, count)
                     _score(errors, 0, targets, for_word, for_noise, count)
-                    correct(inputs, place, outputs, targets, errors, ahead, width, count)
+                    correct(inputs, place, outputs, targets, errors, ahead, later, width, count)
         return state
 
     return job
@@ -90,7 +96,9 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
                 targets[0] = np.int64(sentence[centre]) * width
                 ahead[0] = _coming(sentence, centre + 1, length) * width
                 prefetch_row(inputs, _coming(sentence, centre + window + 1, length) * width, width)
-                drawn = _draw(noise, drawn, targets, ahead, width, count)
+                _draw(noise, drawn, targets, width, count)
+                drawn += negatives
+                _draw(noise, drawn, ahead, width, count)
                 inside = 0
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
@@ -113,13 +121,11 @@ def _coming(sentence, place, length):
 
 
 @njit(inline="always")
-def _draw(noise, drawn, targets, ahead, width, count):
-    """Take the next places of the noise as targets, look at those behind them, and return the last place taken."""
+def _draw(noise, drawn, places, width, count):
+    """Write where the rows of the words behind a place of the noise begin, to places[1:]."""
     mask = np.int64(len(noise) - 1)
     for k in range(1, count):
-        targets[k] = np.int64(noise[np.uint64((drawn + k) & mask)]) * width
-        ahead[k] = np.int64(noise[np.uint64((drawn + count - 1 + k) & mask)]) * width
-    return drawn + count - 1
+        places[k] = np.int64(noise[np.uint64((drawn + k) & mask)]) * width
 
 
 @njit(inline="always", fastmath=True)

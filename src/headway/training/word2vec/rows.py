@@ -36,6 +36,13 @@ _HELD = 10  # strips of a row that registers hold twice, of 32 with 16 floats ea
 Code = Callable[[Any, Any, Any, Any], Any]  # what writes LLVM code: (context, builder, signature, values)
 
 
+def is_wide(width: int) -> bool:
+    """Return whether a row is more than registers hold: one thread then waits for the third cache, and is faster by a
+    tenth when rows are asked for two pairs early. Narrow rows come soon enough, and asking costs them a twentieth.
+    """
+    return width > _HELD * LANES
+
+
 @intrinsic(prefer_literal=True)
 def prefetch_row(typing: Any, matrix: Any, place: Any, width: Any) -> tuple[Any, Code]:
     """Ask for a row that will soon be read and written."""
@@ -96,36 +103,42 @@ def correct(
     places: Any,
     errors: Any,
     ahead: Any,
+    later: Any,
     width: Any,
     count: Any,
 ) -> tuple[Any, Code]:
     """Add g x to the row y of each output at ``places``, x being an input's row and g the output's error, and the sum
     of all g y to x, each y as it was.
+
+    later: the rows of the pair behind the next one, of which the noise is fetched early where rows are wide.
     """
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        arrays = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5))
-        x_rows, y_rows, offsets, gs, coming = arrays
+        arrays = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5, 6))
+        x_rows, y_rows, offsets, gs, near, far = arrays
         x = x_rows.row(values[1])
         outputs = range(count.literal_value)
         ys = [y_rows.row(offsets.element(k)) for k in outputs]
-        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
+        coming = [(y_rows.row(near.element(k)), y_rows.row(far.element(k))) for k in outputs]
         errors = [_spread(builder, gs.element(k)) for k in outputs]
         for strips in _stretches(width.literal_value // LANES):
             before = [_load(builder, x, strip) for strip in strips]
             after = list(before)
-            for y, g, next_row in zip(ys, errors, next_rows, strict=True):
+            for k in outputs:
+                y, g, (next_row, later_row) = ys[k], errors[k], coming[k]
                 for number, strip in enumerate(strips):
                     held = _load(builder, y, strip)
                     after[number] = _multiply_add(builder, g, held, after[number])
                     added = _unfused(builder, builder.fmul(g, before[number]))
                     _store(builder, builder.fadd(added, held), y, strip)
                     _prefetch(builder, next_row, strip)
+                    if k and is_wide(width.literal_value):
+                        _prefetch_early(builder, later_row, strip)
             for strip, changed in zip(strips, after, strict=True):
                 _store(builder, changed, x, strip)
         return context.get_dummy_value()
 
-    return types.void(inputs, place, outputs, places, errors, ahead, width, count), code
+    return types.void(inputs, place, outputs, places, errors, ahead, later, width, count), code
 
 
 @intrinsic(prefer_literal=True)
@@ -209,10 +222,20 @@ def _store(builder: Any, value: Any, row: Any, strip: Any) -> None:
 
 
 def _prefetch(builder: Any, row: Any, strip: Any) -> None:
+    """Ask for a strip that is read and written next."""
+    _ask(builder, row, strip, written=1, nearness=3)
+
+
+def _prefetch_early(builder: Any, row: Any, strip: Any) -> None:
+    """Ask the second cache for a strip, from where the first one gets it sooner when its time has come."""
+    _ask(builder, row, strip, written=0, nearness=2)
+
+
+def _ask(builder: Any, row: Any, strip: Any, *, written: int, nearness: int) -> None:
     kind = ir.FunctionType(ir.VoidType(), [_BYTES, _INT, _INT, _INT])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    write, keep, data = _INT(1), _INT(3), _INT(1)
-    builder.call(prefetch, [builder.bitcast(builder.gep(row, [strip]), _BYTES), write, keep, data])
+    place, data = builder.bitcast(builder.gep(row, [strip]), _BYTES), _INT(1)
+    builder.call(prefetch, [place, _INT(written), _INT(nearness), data])
 
 
 def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
