@@ -50,7 +50,7 @@ class LexicalFeatures:
     def of(cls, questions: Sequence[str], contexts: Sequence[str]) -> Self:
         """Count words; each context once."""
         different = list(dict.fromkeys(contexts))
-        held = Counter(word for text in different for word in set(words_of(text)))
+        held = Counter(word for text in different for word in dict.fromkeys(words_of(text)))
         asked = [words_of(question) or [""] for question in questions]
         return cls(
             rarity={word: float(np.log(len(different) / count)) for word, count in held.items() if count > 1},
@@ -134,12 +134,12 @@ class LexicalFeatures:
         """Return, as shares of the question's rarity: what its sentence has of it, whether that is the most, what
         stands near before and near behind, what is inside; and how far on the sentence is.
         """
-        asked = set(words_of(question))
+        asked = dict.fromkeys(words_of(question))  # in their order: sums of floats follow it
         weights = {word: self.rarity.get(word, self.unseen) for word in asked}
         whole = sum(weights.values()) or 1.0
         match = np.array([weights.get(word, 0.0) for word in low]) / whole
         held = np.zeros(int(sentence[-1]) + 1)
-        for number, word in set(zip(sentence.tolist(), low, strict=True)):
+        for number, word in dict.fromkeys(zip(sentence.tolist(), low, strict=True)):
             held[number] += weights.get(word, 0.0) / whole
         near_before = _fading(match, sentence)
         near_behind = _fading(match[::-1], sentence[::-1])[::-1]

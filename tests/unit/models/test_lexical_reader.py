@@ -1,5 +1,9 @@
 """Passages chosen by a linear model: which there are, and what it makes of real questions."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +27,31 @@ TEXTS = st.lists(
     ),
     max_size=30,
 ).map(" ".join)
+
+FIT = """
+from headway.core.progress import Silent
+from headway.models.lexical_reader import LexicalReader
+words = "rain sun cloud storm wind snow bread soup cheese rice apple salt".split()
+contexts = [" ".join(words[(3 * n + k) % 12] for k in range(9)) + f" {n}" for n in range(30)]
+pairs = [(f"when {words[n % 12]} {words[n % 7]}?", context) for n, context in enumerate(contexts)]
+answers = [(len(text) - len(text.split()[-1]), len(text)) for text in contexts]
+reader = LexicalReader.fit(pairs, answers, 0, Silent())
+print(list(reader.features.rarity), reader.features.common, reader.weights.tobytes().hex())
+"""
+
+
+def test_the_same_seed_gives_the_same_bytes_however_a_process_orders_its_sets() -> None:
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", FIT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1] and "rain" in told[0]
 
 
 @settings(max_examples=80, deadline=None)
