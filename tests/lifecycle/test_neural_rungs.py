@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import headway
+from conftest import Parted, put_tiny_zoo
 from headway.bundle.predictors import load_predictor
 from headway.cli.display import print_ladder
 from headway.core.errors import UsageError
@@ -18,12 +20,14 @@ from headway.core.tensors import load_arrays
 from headway.ladder.wording import seeds_words
 
 TEXTS = ["rain and wind", "a cheese soup", "the train station", ""]
-RUNGS = "frozen,finetuned"
+BOTH: dict[str, Any] = {"rungs": "frozen,finetuned", "recipe": {"epochs": 2}}
 
 
-@pytest.fixture
-def run(tiny_zoo: Path, topics_csv: Path, tmp_path: Path) -> headway.Run:
-    return headway.fit(topics_csv, rungs=RUNGS, fetch=True, out=tmp_path / "run")
+@pytest.fixture(scope="module")
+def run(topics_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> headway.Run:
+    with pytest.MonkeyPatch.context() as patch:
+        put_tiny_zoo(tmp_path_factory, patch)
+        return headway.fit(topics_csv, fetch=True, out=tmp_path_factory.mktemp("runs") / "run", **BOTH)
 
 
 def test_each_rung_predicts_the_same_in_a_fresh_process(run: headway.Run) -> None:
@@ -71,15 +75,18 @@ def test_the_ngrams_stand_before_an_encoder_is_loaded(
     assert [decision["rung"] for decision in plan["decisions"]] == ["ngrams", "frozen"]
 
 
-def test_the_same_seed_gives_the_same_bytes(run: headway.Run, topics_csv: Path, tmp_path: Path) -> None:
-    again = headway.fit(topics_csv, rungs=RUNGS, fetch=False, out=tmp_path / "again")
+def test_the_same_seed_gives_the_same_bytes(
+    run: headway.Run, tiny_zoo: Path, topics_csv: Path, tmp_path: Path
+) -> None:
+    again = headway.fit(topics_csv, fetch=True, out=tmp_path / "again", **BOTH)
     files = sorted(
         path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file()
     )
     assert sum(path.name == "model.safetensors" for path in files) == 2
     for name in [*files, Path("predictions.csv")]:
         assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
-    other = headway.fit(topics_csv, rungs="finetuned", seed=1, fetch=False, out=tmp_path / "other")
+    one = BOTH | {"rungs": "finetuned", "seed": 1}
+    other = headway.fit(topics_csv, fetch=False, out=tmp_path / "other", **one)
     weights = Path("rungs/finetuned/model.safetensors")
     assert (run.folder / weights).read_bytes() != (other.folder / weights).read_bytes()
 
@@ -198,11 +205,8 @@ def test_under_torchrun_two_processes_make_one_run_and_nearly_the_same_model(
 
 
 def test_settings_reach_the_training_and_the_best_of_several_is_kept(
-    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_zoo: Path, parted_topics: Parted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = topics_csv.read_text().splitlines()
-    (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
-    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[181:]]) + "\n")
     recipe = {
         "epochs": 4,
         "patience": 1,
@@ -213,8 +217,13 @@ def test_settings_reach_the_training_and_the_best_of_several_is_kept(
         "start": "probe",
         "contrastive": 6,
     }
-    data = {"test": tmp_path / "test.csv", "rungs": "finetuned", "refit": False, "fetch": True}
-    run = headway.fit(tmp_path / "train.csv", recipe=recipe, out=tmp_path / "run", **data)  # type: ignore[arg-type]
+    options: dict[str, Any] = {
+        "test": parted_topics.test,
+        "rungs": "finetuned",
+        "refit": False,
+        "fetch": True,
+    }
+    run = headway.fit(parted_topics.train, recipe=recipe, out=tmp_path / "run", **options)
     (rung,) = run.record.rungs
     assert rung.status == "measured" and rung.settings is not None
     assert recipe.items() <= rung.settings.items()
@@ -225,19 +234,16 @@ def test_settings_reach_the_training_and_the_best_of_several_is_kept(
     assert f"  Fine-tuned encoder: {seeds_words(rung.seed_scores)}\n" in capsys.readouterr().out
     assert headway.load(run.folder).record == run.record
     with pytest.raises(UsageError, match=r"(?s)unknown key 'rate'.*learning_rate"):
-        headway.fit(tmp_path / "train.csv", recipe={"rate": 1}, out=tmp_path / "no")
+        headway.fit(parted_topics.train, recipe={"rate": 1}, out=tmp_path / "no")
     assert not (tmp_path / "no").exists()
 
 
 def test_what_is_computed_at_once_is_decided_by_memory_planned_and_kept_on_resume(
-    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_zoo: Path, parted_topics: Parted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from headway.ladder import encoder_training
     from headway.training.memory import Need
 
-    lines = topics_csv.read_text().splitlines()
-    (tmp_path / "train.csv").write_text("\n".join(lines[:181]) + "\n")
-    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[181:]]) + "\n")
     said: list[str] = []
 
     class Told(Silent):
@@ -252,16 +258,17 @@ def test_what_is_computed_at_once_is_decided_by_memory_planned_and_kept_on_resum
 
     chosen = Need.tokens_at_once
     monkeypatch.setattr(Need, "tokens_at_once", full)
-    options = {
-        "test": tmp_path / "test.csv",
+    options: dict[str, Any] = {
+        "test": parted_topics.test,
         "rungs": "ngrams,distilled,finetuned",
+        "recipe": {"epochs": 1},
         "fetch": True,
         "refit": False,
     }
     with monkeypatch.context() as patch:
         patch.setattr(encoder_training.FineTuning, "fit", killed)
         with pytest.raises(OSError, match="power"):
-            headway.fit(tmp_path / "train.csv", out=tmp_path / "run", progress=Told(), **options)  # type: ignore[arg-type]
+            headway.fit(parted_topics.train, out=tmp_path / "run", progress=Told(), **options)
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     ngrams, *others = [decision["tokens_at_once"] for decision in plan["decisions"]]
     (planned,) = set(others)

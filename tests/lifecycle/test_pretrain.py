@@ -137,7 +137,8 @@ def test_from_text_to_a_backbone_that_fit_takes(
     assert "steps" in said[2] and "about" in said[2]  # the estimate comes before the first step
     figures = _record(folder)["figures"]
     assert figures[case.better] < figures[f"{case.better}, unigram model"] - case.margin
-    run = headway.fit(few_rows, model=folder, rungs="frozen,finetuned", refit=False, out=tmp_path / "run")
+    options: dict[str, Any] = {"rungs": "frozen,finetuned", "recipe": {"epochs": 1}, "refit": False}
+    run = headway.fit(few_rows, model=folder, out=tmp_path / "run", **options)
     assert [rung.status for rung in run.record.rungs] == ["measured", "measured"]
     assert f"--model {folder}" in run.record.command
     loaded = headway.load(tmp_path / "run")

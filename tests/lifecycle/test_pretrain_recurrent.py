@@ -59,6 +59,7 @@ def test_from_text_to_a_backbone_that_fit_takes(
         test=tmp_path / "test.csv",
         model=folder,
         rungs="frozen,finetuned",
+        recipe={"epochs": 1},
         refit=False,
         out=tmp_path / "run",
     )

@@ -93,7 +93,7 @@ def test_mistakes_in_typing_are_told(folder: Path) -> None:
 
 
 def test_the_encoder_rungs(folder: Path, tiny_zoo: Path, tmp_path: Path) -> None:
-    recipe = {"epochs": 4, "learning_rate": 3e-3, "tokens_at_once": 256}
+    recipe = {"epochs": 2, "learning_rate": 3e-3, "tokens_at_once": 256}
     runs = [
         headway.fit(
             folder / "train.conll",

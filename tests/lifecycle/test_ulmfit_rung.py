@@ -87,6 +87,7 @@ def test_the_language_model_reads_training_texts_and_those_without_labels_and_no
         test=tmp_path / "test.csv",
         rungs="ulmfit",
         unlabelled=tmp_path / "others.txt",
+        recipe={"epochs": 2},
         refit=False,
         fetch=True,
         out=tmp_path / "run",
@@ -115,7 +116,8 @@ def test_held_out_folds_are_not_read(
 ) -> None:
     header, *rows = topics_csv.read_text().splitlines()
     (tmp_path / "few.csv").write_text("\n".join([header, *rows[:60]]))
-    headway.fit(tmp_path / "few.csv", rungs="ulmfit", refit=False, fetch=True, out=tmp_path / "run")
+    options: dict[str, Any] = {"rungs": "ulmfit", "recipe": {"epochs": 1}, "refit": False, "fetch": True}
+    headway.fit(tmp_path / "few.csv", out=tmp_path / "run", **options)
     assert len(read) == 5
     sizes = {len(set(texts)) for texts in read}
     every = set().union(*read)
@@ -165,6 +167,7 @@ def test_the_ensemble_of_both_directions(
         test=tmp_path / "test.csv",
         rungs="ulmfit",
         language_model=[model.name for model in models],
+        recipe={"epochs": 2},
         refit=False,
         out=tmp_path / "run",
     )
