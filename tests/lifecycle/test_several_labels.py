@@ -78,12 +78,16 @@ def test_every_way_to_write_them_is_read(folder: Path) -> None:
 
 
 def test_a_run_on_several_labels(folder: Path, tiny_zoo: Path, tmp_path: Path) -> None:
-    recipe = {"epochs": 8, "learning_rate": 3e-3}
-    options = {"rungs": "shares,ngrams,frozen,finetuned", "fetch": True, "recipe": recipe, "refit": False}
-    run = headway.fit(folder / "topics.jsonl", out=folder / "run", **options)
+    recipe = {"epochs": 12, "learning_rate": 5e-3, "head_factor": 1.0, "batch_size": 16}
+    rungs = ("shares", "ngrams", "frozen", "distilled", "finetuned")
+    options = {"rungs": ",".join(rungs), "fetch": True, "recipe": recipe, "refit": False}
+    unlabelled = tmp_path / "more.txt"
+    unlabelled.write_text("rain and bread\na train\n")
+    run = headway.fit(folder / "topics.jsonl", out=folder / "run", unlabelled=unlabelled, **options)
     scores = {rung.name: rung.scores["micro_f1"].value for rung in run.record.rungs if rung.scores}
-    assert set(scores) == {"shares", "ngrams", "frozen", "finetuned"}
+    assert set(scores) == set(rungs)
     assert scores["shares"] == 0 and scores["ngrams"] > 0.7
+    assert scores["distilled"] > 0.5 and scores["finetuned"] > 0.5
     assert run.record.data.task == "labels" and "micro-F1" in run.verdict
     texts = ["rain bread sun soup cheese storm", "today we think about", "", "한국어 🌧️"]
     for rung in scores:

@@ -85,9 +85,11 @@ class Distillation:
         if not isinstance(self.student, str):  # the teacher's head gives the numbers themselves
             scale.unfold(model.head)
         known = replace(known, logits=scale.standard(known.logits))
-        nothing = np.nan if examples.task == "numbers" else UNLABELLED
-        wanted = scale.standard(examples.targets)
-        targets = np.concatenate([wanted, np.full(len(self.unlabelled), nothing, wanted.dtype)])
+        nothing = UNLABELLED if examples.task == "classes" else np.nan
+        several = examples.task == "labels"
+        wanted = examples.targets.astype(np.float32) if several else scale.standard(examples.targets)
+        unknown = np.full((len(self.unlabelled), *wanted.shape[1:]), nothing, wanted.dtype)
+        targets = np.concatenate([wanted, unknown])
         settings = student_settings(self.teaching.settings(len(texts), len(examples.names), scratch))
         chosen = (
             settings.to_dict()
@@ -98,7 +100,7 @@ class Distillation:
         kept = checkpoints_in(scratch, settings, encoder, seed, len(texts))
         teach(model, encoder, texts, targets, known, settings, self.config, seed, progress, kept)
         scale.fold(model.head)
-        return FineTunedClassifier(examples.names, encoder, model, chosen | {"seed": seed})
+        return FineTunedClassifier(examples.names, encoder, model, chosen | {"seed": seed}, several=several)
 
     def _teacher(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None

@@ -297,7 +297,7 @@ def text_rungs(
         *ulmfit,
         EncoderRung("frozen", "Frozen encoder", "encoder_training:FrozenTraining", model, device),
         EncoderRung("mixed", "Mixed depths", "mixed_training:MixedTraining", model, device),
-        *([DistilledRung(finetuned, student, unlabelled)] if task != "labels" else []),
+        DistilledRung(finetuned, student, unlabelled),
         finetuned,
     ]
 

@@ -73,7 +73,9 @@ class Knowledge:
 
 
 class Batch(NamedTuple):
-    """B texts, their targets [B] (or UNLABELLED), and what the teacher says of them: [B, C] and [B, D]."""
+    """B texts, their targets [B] or, of several labels, [B, C] (without one as in `is_labelled`), and what the teacher
+    says of them: [B, C] and [B, D].
+    """
 
     texts: Tokens
     targets: Tensor
@@ -95,17 +97,23 @@ def batch(
 
 
 def is_labelled(targets: np.ndarray) -> np.ndarray:
-    """Return which rows have a target, [B]: not UNLABELLED, or, of numbers, not NaN."""
-    found: np.ndarray = (
-        ~np.isnan(targets) if np.issubdtype(targets.dtype, np.floating) else targets != UNLABELLED
-    )
+    """Return which rows have a target, [B]: not UNLABELLED, or, of numbers and several labels, not NaN."""
+    known = ~np.isnan(targets) if np.issubdtype(targets.dtype, np.floating) else targets != UNLABELLED
+    found: np.ndarray = known.reshape(len(targets), -1).all(axis=1)
     return found
 
 
 def hard_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return each row's cross-entropy, or the squared error of numbers, [B]; 0 without a target."""
+    """Return each row's cross-entropy (of several labels the mean of theirs), or the squared error of numbers, [B]; 0
+    without a target.
+    """
     if not targets.is_floating_point():
         return F.cross_entropy(logits, targets, ignore_index=UNLABELLED, reduction="none")
+    if targets.ndim == 2:
+        each = F.binary_cross_entropy_with_logits(
+            logits.to(targets.dtype), targets.nan_to_num(), reduction="none"
+        )
+        return each.mean(dim=1).masked_fill(targets.isnan().any(dim=1), 0.0)
     off = logits[:, 0] - targets.nan_to_num()
     return off.square().masked_fill(targets.isnan(), 0.0)
 
@@ -119,17 +127,25 @@ def parts(examples: Batch, tokens: int) -> list[Batch]:
     ]
 
 
-def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float, *, several: bool = False) -> Tensor:
     """Return T^2 KL(softmax(teacher / T) || softmax(student / T)), the mean over rows of logits [B, C].
 
     T squared keeps the gradient's size whatever the temperature (Hinton et al. 2015, section 2). Of numbers, C = 1, it
-    is the mean squared error.
+    is the mean squared error. ``several``: each label is a choice of its own between two, with logits z and 0, and the
+    mean is over rows and labels.
     """
+    if several:
+        return soft_loss(_choices(student), _choices(teacher), temperature)
     if teacher.shape[1] == 1:
         return F.mse_loss(student, teacher)
     wanted = F.log_softmax(teacher / temperature, dim=1)
     found = F.log_softmax(student / temperature, dim=1)
     return F.kl_div(found, wanted, reduction="batchmean", log_target=True) * temperature**2
+
+
+def _choices(logits: Tensor) -> Tensor:
+    """Return the logits [B, C] of several labels as those of yes and no, [B C, 2], of which sigmoid is the softmax."""
+    return torch.stack([logits, torch.zeros_like(logits)], dim=-1).flatten(0, 1)
 
 
 def cosine_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -144,7 +160,8 @@ def loss(model: Classifier, examples: Batch, config: DistillationConfig) -> Tens
     """
     vectors = cast("Backbone", model.backbone).summarize(examples.texts)
     logits = model.head(vectors)
-    total = config.soft * soft_loss(logits, examples.logits, config.temperature)
+    several = examples.targets.ndim == 2
+    total = config.soft * soft_loss(logits, examples.logits, config.temperature, several=several)
     if config.hard and examples.rows_per_label:
         total = total + config.hard * examples.rows_per_label * hard_loss(logits, examples.targets).mean()
     if config.cosine and vectors.shape == examples.vectors.shape:

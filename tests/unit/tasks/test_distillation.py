@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from headway.tasks.distillation import cosine_loss, hard_loss, soft_loss
+from headway.tasks.distillation import cosine_loss, hard_loss, is_labelled, soft_loss
 
 
 def test_the_soft_loss_is_zero_for_equal_logits_and_by_hand() -> None:
@@ -36,6 +36,23 @@ def test_the_cosine_loss_is_torchs_own() -> None:
     student, teacher = (torch.randn(7, 4, generator=generator) for _ in range(2))
     wanted = F.cosine_embedding_loss(student, teacher, torch.ones(7))
     assert torch.allclose(cosine_loss(student, teacher), wanted)
+
+
+def test_several_labels_are_taught_each_by_itself_and_those_without_any_by_the_teacher_alone() -> None:
+    student = torch.tensor([[1.0, -2.0], [0.5, 0.0]], dtype=torch.float64, requires_grad=True)
+    teacher = torch.tensor([[3.0, -1.0], [0.5, 2.0]], dtype=torch.float64)
+    found = soft_loss(student, teacher, 2.0, several=True)
+    wanted = 0.0
+    for z, v in zip(student.flatten().tolist(), teacher.flatten().tolist(), strict=True):
+        p, q = 1 / (1 + math.exp(-v / 2)), 1 / (1 + math.exp(-z / 2))
+        wanted += p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+    assert found.item() == pytest.approx(4 * wanted / 4, rel=1e-12)
+    targets = torch.tensor([[1.0, 0.0], [math.nan, math.nan]], dtype=torch.float64)
+    assert is_labelled(targets.numpy()).tolist() == [True, False]
+    losses = hard_loss(student, targets)
+    assert losses.tolist() == pytest.approx([(math.log1p(math.exp(-1)) + math.log1p(math.exp(-2))) / 2, 0])
+    (found + losses.sum()).backward()
+    assert student.grad is not None and student.grad.isfinite().all() and student.grad[1, 1] < 0
 
 
 def test_numbers_are_taught_by_squares_and_those_without_a_label_by_the_teacher_alone() -> None:
