@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headway.cli.options import LabelColumn, Quiet
+from headway.cli.options import LabelColumn, Quiet, TextColumns
 
 if TYPE_CHECKING:
     from headway.ladder.fewshot import FewShotScore
@@ -41,10 +41,6 @@ Template = Annotated[
 ]
 Normalize = Annotated[
     str, typer.Option(help="Compare the labels' likelihoods per token (mean) or whole (sum).")
-]
-TextColumns = Annotated[
-    list[str] | None,
-    typer.Option(metavar="COLUMN", help="The column of texts; twice for pairs. [inferred]"),
 ]
 RungName = Annotated[str | None, typer.Option(help="Of a run, another rung than the one that ships.")]
 MaxRows = Annotated[int, typer.Option(metavar="N", min=100, help="Use at most so many rows.")]

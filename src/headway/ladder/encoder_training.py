@@ -41,8 +41,8 @@ from headway.training.settings import TrainingSettings
 from headway.training.sharding import sharded
 from headway.training.warm_start import warm_start
 
-FEWEST_STEPS = 240
-STEPS_A_CLASS = 20
+FEWEST_STEPS = 240  # of a training, as far as MOST_EPOCHS allows
+STEPS_A_CLASS = 20  # where that is more
 MOST_EPOCHS = 40
 SAMPLE = 96  # texts on which an estimate is timed
 MEASURED_TOKENS = 1024  # of the longest texts, on which memory is measured
