@@ -119,7 +119,7 @@ def test_numbers(folder: Path, tiny_zoo: Path) -> None:
     refused = run_headway("fit", train, "--metric", "accuracy", "--offline", cwd=folder, status=1)
     assert "there is no metric 'accuracy'" in refused.stderr and "pearson, spearman" in refused.stderr
     refused = run_headway("fit", train, "--rungs", "majority", "--offline", cwd=folder, status=1)
-    assert "Known: mean, ngrams, frozen, mixed, distilled, finetuned" in refused.stderr
+    assert "Known: mean, ngrams, vectors, frozen, mixed, distilled, finetuned" in refused.stderr
 
 
 @pytest.mark.parametrize("label", ["score", "label"])

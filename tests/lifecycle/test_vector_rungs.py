@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_pairs_and_numbers import write_pairs
+from test_several_labels import write_labels
 from tests.shared_files import FIXTURES
 
 import headway
@@ -51,6 +53,20 @@ def test_the_same_seed_gives_the_same_bytes(
     files = [path.relative_to(run.folder) for path in (run.folder / "rungs").rglob("*") if path.is_file()]
     for name in [*files, Path("predictions.csv")]:
         assert (run.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+
+
+def test_averaged_vectors_serve_pairs_numbers_and_several_labels(tiny_zoo: Path, tmp_path: Path) -> None:
+    tables = {
+        "majority": ("macro_f1", write_pairs(tmp_path / "nli.tsv", "label", rows=600)),
+        "mean": ("pearson", write_pairs(tmp_path / "sts.tsv", "score")),
+        "shares": ("micro_f1", write_labels(tmp_path / "labels.jsonl", 180)),
+    }
+    for blind, (metric, table) in tables.items():
+        run = headway.fit(table, rungs=f"{blind},vectors", fetch=True, refit=False, out=tmp_path / blind)
+        without, with_vectors = (rung.scores[metric].value for rung in run.record.rungs if rung.scores)
+        assert with_vectors > without + 0.1, (blind, without, with_vectors)
+        one = ("rain sun hail", "rain sun snow") if blind != "shares" else "rain and bread"
+        assert len(run.predict([one, one], "vectors")) == 2
 
 
 def test_vectors_that_know_few_of_the_words_say_so(

@@ -289,11 +289,15 @@ def text_rungs(
     blind: dict[Task, Rung] = {"classes": MajorityRung(), "numbers": MeanRung(), "labels": SharesRung()}
     tuned = language_models or [model for model in LANGUAGE_MODELS if model in catalog.CATALOG]
     ulmfit = [UlmfitRung(tuned, unlabelled, device, recipe)] if tuned and not pairs else []
-    averaging: list[Rung] = [EmbeddingRung(), VectorsRung(unlabelled, vectors), StaticRung(model, device)]
+    alone = task == "classes" and not pairs  # what the rungs beside the vectors' serve
+    learned: list[Rung] = [EmbeddingRung()] if alone else []
+    distilled: list[Rung] = [StaticRung(model, device)] if alone else []
     return [
         blind[task],
         NgramRung(),
-        *(averaging if task == "classes" and not pairs else []),
+        *learned,
+        VectorsRung(unlabelled, vectors),
+        *distilled,
         *ulmfit,
         EncoderRung("frozen", "Frozen encoder", "encoder_training:FrozenTraining", model, device),
         EncoderRung("mixed", "Mixed depths", "mixed_training:MixedTraining", model, device),

@@ -40,6 +40,26 @@ class LinearHead:
         return cls(mean, deviation, weights, shift)
 
     @classmethod
+    def fit_targets(
+        cls,
+        features: np.ndarray,
+        targets: np.ndarray,
+        classes: int,
+        inverse_regularisation: float,
+        ridge: float,
+        *,
+        bias: bool = True,
+    ) -> Self:
+        """Fit what the targets ask for: indexes of ``classes`` [B], numbers [B] where there are none, or [B, C] which
+        row has which label.
+        """
+        if targets.ndim == 2:
+            return cls.fit_labels(features, targets, inverse_regularisation, bias=bias)
+        if not classes:
+            return cls.fit_numbers(features, targets, ridge, bias=bias)
+        return cls.fit(features, targets, classes, inverse_regularisation, bias=bias)
+
+    @classmethod
     def fit_labels(
         cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float, *, bias: bool = True
     ) -> Self:
@@ -82,6 +102,12 @@ class LinearHead:
         """
         weights = self.weights / self.deviation[:, None]
         return weights, self.bias - self.mean @ weights
+
+    def outputs(self, features: np.ndarray, classes: int, *, several: bool) -> np.ndarray:
+        """Return probabilities [B, C] of classes, or of labels of which a row may have several, or numbers [B]."""
+        if not classes:
+            return self.numbers(features)
+        return self.shares(features) if several else self.probabilities(features)
 
     def numbers(self, features: np.ndarray) -> np.ndarray:
         """Return [B] for features [B, F]."""

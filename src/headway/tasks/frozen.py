@@ -28,6 +28,7 @@ from headway.core.remembered import Remembered
 from headway.core.tensors import load_arrays, save_arrays
 from headway.data.inputs import are_pairs, texts_of
 from headway.models.linear_head import LinearHead
+from headway.models.pair_features import side_by_side
 from headway.tasks import layer_mix
 from headway.tasks.encoder import TextEncoder
 from headway.weights.pretrained import load_encoder, opened_by, save_encoder
@@ -98,13 +99,8 @@ class FrozenClassifier:
             penalty = 1 / config.inverse_regularisation if labels else config.ridge
             mix, head = layer_mix.learn(sides, config.depths, targets, len(labels), penalty)
             return cls(labels, encoder, head, config, embed, several=targets.ndim == 2, mix=mix)
-        features = layer_mix.features_of(sides)
-        if not labels:
-            head = LinearHead.fit_numbers(features, targets, config.ridge)
-        elif targets.ndim == 2:
-            head = LinearHead.fit_labels(features, targets, config.inverse_regularisation)
-        else:
-            head = LinearHead.fit(features, targets, len(labels), config.inverse_regularisation)
+        strictness = config.inverse_regularisation, config.ridge
+        head = LinearHead.fit_targets(side_by_side(sides), targets, len(labels), *strictness)
         return cls(labels, encoder, head, config, embed, several=targets.ndim == 2)
 
     @property
@@ -137,10 +133,9 @@ class FrozenClassifier:
         """Return probabilities [B, C], or numbers [B]."""
         if not inputs:
             return np.empty((0, len(self.labels)) if self.labels else 0)
-        features = layer_mix.features_of(sides_of(inputs, self.embed, self.config.depths), self.mix)
-        if not self.labels:
-            return self.head.numbers(features)
-        return self.head.shares(features) if self.several else self.head.probabilities(features)
+        sides = sides_of(inputs, self.embed, self.config.depths)
+        features = side_by_side(sides) if self.mix is None else layer_mix.features_of(sides, self.mix)
+        return self.head.outputs(features, len(self.labels), several=self.several)
 
     def save(self, folder: Path) -> None:
         """Write encoder and tokenizer as `transformers` reads them, ``head.safetensors`` and ``frozen.json``."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from headway.blocks.ragged import Lengths, Ragged
 from headway.blocks.scalar_mix import ScalarMix
 from headway.core.errors import RunError, UsageError
+from headway.models import pair_features
 from headway.models.linear_head import LinearHead, label_odds, of_every_class
 
 WEIGHT_PENALTY = 1e-3  # of the mix's weights: the paper's lambda
@@ -46,7 +47,7 @@ def mixed(mix: ScalarMix, kept: Tensor) -> Tensor:
 
 
 def side_by_side(sides: Sequence[Tensor]) -> Tensor:
-    """Return a text's own features [B, D]; of a pair u, v, |u - v|, u v and the cosine, [B, 4 D + 1]."""
+    """Return what `pair_features.side_by_side` does, for gradients."""
     if len(sides) == 1:
         return sides[0]
     u, v = sides
@@ -55,16 +56,12 @@ def side_by_side(sides: Sequence[Tensor]) -> Tensor:
     return torch.cat([u, v, (u - v).abs(), u * v, cosine[:, None]], dim=1)
 
 
-def features_of(sides: Sequence[np.ndarray], mix: ScalarMix | None = None) -> np.ndarray:
-    """Return what the linear layer reads of kept features: of single texts one array [B, L D], of pairs two.
-
-    Without a mix the depths stay side by side.
-    """
-    tensors = [torch.from_numpy(side) for side in sides]
-    if mix is None:
-        return side_by_side(tensors).numpy()
+def features_of(sides: Sequence[np.ndarray], mix: ScalarMix) -> np.ndarray:
+    """Return what the linear layer reads of kept features: of single texts one array [B, L D], of pairs two."""
     with torch.no_grad():
-        return side_by_side([mixed(mix, side.double()) for side in tensors]).numpy()
+        return pair_features.side_by_side(
+            [mixed(mix, torch.from_numpy(side).double()).numpy() for side in sides]
+        )
 
 
 def learn(

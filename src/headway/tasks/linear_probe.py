@@ -26,15 +26,10 @@ def fit_head(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any], tar
     """
     features = head_features(model, encoder, inputs)
     classifier = model.head.classifier
+    classes = 0 if np.issubdtype(targets.dtype, np.floating) else classifier.out_features
+    strictness = CONFIG.inverse_regularisation, CONFIG.ridge
     bias = classifier.bias is not None
-    if targets.ndim == 2:
-        fitted = LinearHead.fit_labels(features, targets, CONFIG.inverse_regularisation, bias=bias)
-    elif np.issubdtype(targets.dtype, np.floating):
-        fitted = LinearHead.fit_numbers(features, targets, CONFIG.ridge, bias=bias)
-    else:
-        classes = classifier.out_features
-        fitted = LinearHead.fit(features, targets, classes, CONFIG.inverse_regularisation, bias=bias)
-    model.head.begin_with(fitted)
+    model.head.begin_with(LinearHead.fit_targets(features, targets, classes, *strictness, bias=bias))
 
 
 def head_features(model: Classifier, encoder: TextEncoder, inputs: Sequence[Any]) -> np.ndarray:

@@ -175,7 +175,7 @@ class EncoderTagger:
         """Return all words' shares [W, C] of arrays of their vectors."""
         width = len(self.head.mean) * (1 if self.mix is None else len(self.mix.weights))
         kept = np.concatenate([np.empty((0, width), np.float32), *vectors])
-        return self.head.probabilities(features_of([kept], self.mix))
+        return self.head.probabilities(kept if self.mix is None else features_of([kept], self.mix))
 
     def save(self, folder: Path) -> None:
         """Write encoder and tokenizer as `transformers` reads them, ``head.safetensors`` and ``tagger.json``."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from headway.models.averaged_vectors import AveragedConfig, AveragedVectors
+from headway.models.pair_features import side_by_side
 from headway.models.subwords import Subwords
 from headway.models.word_vectors import WordVectors
 
@@ -68,3 +69,40 @@ def test_a_word_that_is_not_listed_has_the_mean_of_its_subwords(tmp_path: Path) 
     again = AveragedVectors.load(tmp_path)
     assert again.parameters == fitted.parameters
     assert np.array_equal(again.predict([*TEXTS, "new wörds"]), fitted.predict([*TEXTS, "new wörds"]))
+
+
+def test_of_a_pair_both_vectors_are_read_and_how_they_differ(tmp_path: Path) -> None:
+    pairs = list(zip(TEXTS, TEXTS[::-1], strict=True))
+    numbers = np.array([0.5, 2.0, 1.0, -3.0, 0.0, 1.5])
+    vectors = WordVectors(WORDS, MATRIX)
+    fitted = AveragedVectors.fit((), pairs, numbers, vectors, AveragedConfig(ridge=1e-6))
+    u, v = (fitted.mean.without_common(fitted.mean.of(list(side))[0]) for side in zip(*pairs, strict=True))
+    features = side_by_side([u, v])
+    assert features.shape == (6, 4 * 4 + 1)
+    np.testing.assert_allclose(features[:, 8:16], np.hstack([abs(u - v), u * v]))
+    lengths = np.sqrt((u * u).sum(axis=1) * (v * v).sum(axis=1))
+    known = lengths > 0
+    np.testing.assert_allclose(features[known, 16], (u * v).sum(axis=1)[known] / lengths[known], rtol=1e-5)
+    assert (features[~known, 16] == 0).all()
+    said = fitted.predict(pairs)
+    np.testing.assert_allclose(said, fitted.head.numbers(features), rtol=1e-6)
+    np.testing.assert_allclose(
+        said[[0, 1, 2, 3]], numbers[[0, 1, 2, 3]], atol=0.01
+    )  # six rows, seventeen features
+    assert "ridge" in fitted.settings and "inverse_regularisation" not in fitted.settings
+    fitted.save(tmp_path)
+    assert np.array_equal(AveragedVectors.load(tmp_path).predict(pairs), said)
+    assert fitted.predict([]).shape == (0,)
+
+
+def test_a_text_has_several_labels_or_none(tmp_path: Path) -> None:
+    wanted = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [1, 1], [0, 0]], dtype=bool)
+    texts = ["rain", "soup", "Bread", "snow", "rain soup snow Bread", "the"]
+    vectors = WordVectors(WORDS, MATRIX)
+    fitted = AveragedVectors.fit(
+        ("weather", "food"), texts, wanted, vectors, AveragedConfig(inverse_regularisation=1e3)
+    )
+    assert ((fitted.predict(texts) > 0.5) == wanted).all()
+    fitted.save(tmp_path)
+    assert np.array_equal(AveragedVectors.load(tmp_path).predict(texts), fitted.predict(texts))
+    assert fitted.predict([]).shape == (0, 2)
