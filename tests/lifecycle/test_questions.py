@@ -6,7 +6,6 @@ import copy
 import csv
 import io
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 
 import headway
+from asked_questions import squad, write
 from command_line import headway as run_headway
-from conftest import TOPICS
 from headway.bundle.predictors import load_predictor
 from headway.bundle.run import Answer
 from headway.core.answers import MOST, NOTHING
@@ -34,35 +33,6 @@ HARD = [
     "rain  " * 500 + "7",
     "Caf\u00e9 İ ﬁ 7",
 ]
-
-
-def squad(paragraphs: int, seed: int, unanswerable: bool = True) -> dict[str, Any]:
-    """Contexts of a few words, some too long for a window, in which the digit is always the answer, if there is one."""
-    draw = random.Random(seed)
-    words = [word for topic in TOPICS.values() for word in topic]
-    articles = []
-    for number in range(paragraphs):
-        context = draw.choices(words, k=draw.choice([4, 7, 25]))
-        answered = not unanswerable or draw.random() < 0.7
-        place = draw.randrange(len(context))
-        if answered:
-            context[place] = str(draw.randrange(10))
-        text = "  ".join(context)
-        start = len("  ".join(context[:place])) + 2 * (place > 0)
-        entry = {
-            "id": f"{seed}-{number}",
-            "question": " ".join(draw.choices(words, k=3)),
-            "answers": [{"text": context[place], "answer_start": start}] if answered else [],
-        }
-        if unanswerable:
-            entry["is_impossible"] = not answered
-        articles.append({"title": f"Article {number}", "paragraphs": [{"context": text, "qas": [entry]}]})
-    return {"version": "v2.0" if unanswerable else "1.1", "data": articles}
-
-
-def write(path: Path, stored: dict[str, Any]) -> Path:
-    path.write_text(json.dumps(stored), encoding="utf-8")
-    return path
 
 
 @pytest.fixture

@@ -21,22 +21,22 @@ import time
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 RUNGS = "ngrams,ulmfit,distilled,finetuned"
+RECIPE = {"thaw": 1, "start": "probe", "contrastive": 12}
 TIMED = {"run.json", "report.html", "plan.json"}  # hold seconds and dates
 CHILD = """
-import sys
+import json, sys
 from headway.training import checkpoints
 checkpoints.EVERY_SECONDS, checkpoints.SAVING_SHARE = 0.05, 1e9
 import headway
-data, model, language_model, rungs, out, resume = sys.argv[1:]
+data, options, out, resume = sys.argv[1:]
 print("started", flush=True)
 if resume == "resume":
     headway.fit(resume=out)
 else:
-    recipe = {"thaw": 1, "start": "probe", "contrastive": 12}
-    options = {"model": model, "language_model": language_model, "recipe": recipe}
-    headway.fit(data, rungs=rungs, out=out, **options)
+    headway.fit(data, out=out, **json.loads(options))
 """
 
 
@@ -96,13 +96,13 @@ def make_language_model(folder: Path) -> Path:
     return folder
 
 
-def start(data: Path, models: tuple[Path, Path], rungs: str, out: Path) -> subprocess.Popen[str]:
+def start(data: Path, options: dict[str, Any], out: Path) -> subprocess.Popen[str]:
     """Start a run, or go on with it where there is a plan."""
     resume = "resume" if (out / "plan.json").is_file() else "new"
     if resume == "new" and out.is_dir():  # killed before its plan stood: nothing was done yet
         subprocess.run(["rm", "-r", str(out)], check=True)
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(data), *map(str, models), rungs, str(out), resume],
+        [sys.executable, "-c", CHILD, str(data), json.dumps(options), str(out), resume],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -134,12 +134,27 @@ def contents(out: Path) -> dict[str, bytes]:
     }
 
 
-def matrix(folder: Path, kills: int, seed: int = 0, rungs: str = RUNGS) -> tuple[Counter[str], list[str]]:
-    """Kill ``kills`` times; return where the kills fell and which files differ from the run that was left alone."""
-    data = make_data(folder)
-    models = make_model(folder / "model"), make_language_model(folder / "language-model")
+def texts(folder: Path, rungs: str = RUNGS) -> tuple[Path, dict[str, Any]]:
+    """Write made-up texts and tiny models; return the data, and how they are fitted."""
+    models = {
+        "model": make_model(folder / "model"),
+        "language_model": make_language_model(folder / "language-model"),
+    }
+    return make_data(folder), {
+        "rungs": rungs,
+        "recipe": RECIPE,
+        **{name: str(path) for name, path in models.items()},
+    }
+
+
+def matrix(
+    folder: Path, kills: int, data: Path, options: dict[str, Any], seed: int = 0
+) -> tuple[Counter[str], list[str]]:
+    """Kill runs on the data ``kills`` times; return where the kills fell and which files differ from those of the run
+    that was left alone.
+    """
     began = time.monotonic()
-    alone = start(data, models, rungs, folder / "alone")
+    alone = start(data, options, folder / "alone")
     assert alone.stdout is not None
     alone.stdout.readline()
     setup = time.monotonic() - began
@@ -153,7 +168,7 @@ def matrix(folder: Path, kills: int, seed: int = 0, rungs: str = RUNGS) -> tuple
     while done < kills:
         out = folder / f"run-{number}"
         while not finished(out):
-            child = start(data, models, rungs, out)
+            child = start(data, options, out)
             moment = setup + draw.uniform(0.05, 0.7) * (whole - setup) if done < kills else None
             try:
                 _, error = child.communicate(timeout=moment)
@@ -183,7 +198,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     asked = options.parse_args()
     with TemporaryDirectory() as folder:
-        fell, wrong = matrix(Path(folder), asked.kills, asked.seed)
+        fell, wrong = matrix(Path(folder), asked.kills, *texts(Path(folder)), asked.seed)
     print(json.dumps({"kills": sum(fell.values()), "fell": dict(fell), "files that differ": wrong}, indent=2))
     sys.exit(bool(wrong))
 
