@@ -60,20 +60,20 @@ class PictureTrunk:
 
     @cached_property
     def vectors(self) -> Remembered[Picture]:
-        """Each picture's pooled vector, float32 [D]."""
+        """Each picture's pooled vector and its mirror image's, float32 [2, D]."""
         return Remembered(self.encoder.vectors, lambda picture: picture.sha256, self.encoder.identity)
 
     def head(
         self, pictures: Sequence[Picture], targets: np.ndarray, classes: int, progress: Progress
     ) -> LinearHead:
-        """Fit a linear head to the pictures' vectors; nothing is left to chance."""
+        """Fit a linear head to the vectors of the pictures and of their mirror images; nothing is left to chance."""
         progress.begin("features", len(pictures), "pictures")
         rows = []
         for start in range(0, len(pictures), 256):
             part = pictures[start : start + 256]
             rows += self.vectors(part)
             progress.advance(len(part))
-        return LinearHead.fit(np.stack(rows), targets, classes, INVERSE_REGULARISATION)
+        return LinearHead.fit(np.concatenate(rows), targets.repeat(2), classes, INVERSE_REGULARISATION)
 
 
 class FrozenPictureTraining:
@@ -92,7 +92,7 @@ class FrozenPictureTraining:
         seconds = (time.perf_counter() - started) / (2 * len(sample)) * len(work.inputs)
         features = encoder.backbone.num_features
         head = 2e-8 * sum(work.training_rows) * features * work.classes
-        return Estimate(seconds + head, memory=BASE_MEMORY + 16 * features * len(work.inputs))
+        return Estimate(seconds + 2 * head, memory=BASE_MEMORY + 32 * features * len(work.inputs))
 
     def fit(
         self, examples: Examples, seed: int, progress: Progress, scratch: Scratch | None = None

@@ -140,9 +140,15 @@ class PictureEncoder:
                 whole = filled(batch, self.at_once) if full else batch
                 yield from self._folded.summarize(whole).cpu().numpy()[: len(rows)]
 
+    def both_ways(self, pixels: Iterable[Pixels], *, full: bool = False) -> Iterator[np.ndarray]:
+        """Yield the pooled vectors of each decoded picture and of its mirror image, float32 [2, D]; see `pooled`."""
+        views = (view for one in pixels for view in (one, np.ascontiguousarray(one[:, ::-1])))
+        vectors = self.pooled(views, full=full)
+        return map(np.stack, zip(vectors, vectors, strict=True))
+
     def vectors(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
-        """Yield each picture's pooled vector, which does not depend on the pictures beside it."""
-        return self.pooled(self.pixels(pictures), full=True)
+        """Yield what `both_ways` does of each picture, which does not depend on the pictures beside it."""
+        return self.both_ways(self.pixels(pictures), full=True)
 
     def maps(self, pictures: Sequence[Picture], first: int) -> Iterator[np.ndarray]:
         """Yield what the layer group ``first`` reads of each picture, float32 [C, H, W], beside others as `vectors`."""

@@ -1,4 +1,7 @@
-"""The frozen classifier of pictures as a predictor: the backbone as published, a linear layer on its pooled vector."""
+"""The frozen classifier of pictures as a predictor: the backbone as published, a linear layer on its pooled vector.
+
+The layer is fitted to each picture and to its mirror image, and judges the mean of both vectors.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -21,8 +24,8 @@ from headway.weights.pictures import open_picture_folder, picture_opened_by, sav
 _FILE = "frozen.json"
 _HEAD = "head.safetensors"
 
-# scikit-learn's C, on scaled vectors
-INVERSE_REGULARISATION = 0.01
+# scikit-learn's C, on scaled vectors, two of each picture
+INVERSE_REGULARISATION = 0.005
 
 Embed = Callable[[Sequence[Picture]], Sequence[np.ndarray]]
 
@@ -38,7 +41,7 @@ class FrozenPictureClassifier:
         self.labels = labels
         self.encoder = encoder
         self.head = head
-        self.embed = embed or (lambda pictures: list(encoder.pooled(encoder.pixels(pictures))))
+        self.embed = embed or (lambda pictures: list(encoder.both_ways(encoder.pixels(pictures))))
 
     @property
     def opens_with(self) -> str | None:
@@ -66,7 +69,7 @@ class FrozenPictureClassifier:
         """Return the classes' probabilities, [B, C]. Raises PictureError."""
         if not pictures:
             return np.empty((0, len(self.labels)))
-        return self.head.probabilities(np.stack(self.embed(pictures)))
+        return self._probabilities(self.embed(pictures))
 
     def view(self, picture: Picture) -> Pixels:
         """Return what is read of a picture. Raises PictureError."""
@@ -74,11 +77,14 @@ class FrozenPictureClassifier:
 
     def judge(self, views: Sequence[Pixels]) -> np.ndarray:
         """Return the classes' probabilities of decoded pictures, [B, C]."""
-        return self.head.probabilities(np.stack(list(self.encoder.pooled(views))))
+        return self._probabilities(list(self.encoder.both_ways(views)))
+
+    def _probabilities(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
+        return self.head.probabilities(np.mean(vectors, axis=1))
 
     @cached_property
     def network(self) -> Classifier:
-        """Backbone and head as one."""
+        """Backbone and head as one, on a picture alone."""
         return build(self.encoder, len(self.labels), 0, self.head)
 
     def save(self, folder: Path) -> None:

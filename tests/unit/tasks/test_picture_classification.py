@@ -12,11 +12,19 @@ from headway.blocks.convolution import BatchNorm
 from headway.blocks.pictures import Pictures
 from headway.core.progress import Silent
 from headway.data.augmentation import AUGMENTATIONS
+from headway.data.examples import Examples
 from headway.data.images import read_pixels, read_whole
 from headway.data.pictures import Picture
-from headway.ladder.picture_training import fine_tuning_settings, scratch_settings, train_on_pictures
+from headway.ladder.picture_training import (
+    FrozenPictureTraining,
+    PictureTrunk,
+    fine_tuning_settings,
+    scratch_settings,
+    train_on_pictures,
+)
 from headway.models.linear_head import LinearHead
 from headway.tasks.picture_classification import Batch, ChangedPictures, FrozenMaps, build, loss, mixed
+from headway.tasks.picture_encoder import PictureEncoder
 from headway.training.companions import Thaw
 from headway.training.picture_settings import PictureSettings
 from picture_files import photo, saved
@@ -24,6 +32,21 @@ from tiny_pictures import RECORD, tiny_encoder
 
 ENCODER = tiny_encoder()
 TARGETS = np.arange(10) % 3
+
+
+class _Trunk(PictureTrunk):
+    """The tiny network in the place of a published one."""
+
+    def __init__(self) -> None:
+        super().__init__("tiny", ENCODER.device)
+
+    def open(self) -> PictureEncoder:
+        return ENCODER
+
+
+def _examples(pictures: list[Picture]) -> Examples:
+    names = Examples.of_texts([picture.sha256 for picture in pictures], list("abcabcabca"), "made up")
+    return replace(names, inputs=tuple(pictures))
 
 
 @pytest.fixture
@@ -111,6 +134,20 @@ def test_what_is_computed_for_a_picture_does_not_depend_on_those_beside_it(pictu
     together = np.stack(list(ENCODER.vectors(pictures)))
     alone = np.concatenate([list(ENCODER.vectors([picture])) for picture in pictures[::-1]])[::-1]
     assert (together == alone).all()
+
+
+def test_a_frozen_classifier_judges_a_picture_and_its_mirror_image_alike(pictures: list[Picture]) -> None:
+    classifier = FrozenPictureTraining(_Trunk()).fit(_examples(pictures), 0, Silent())
+    views = [classifier.view(picture) for picture in pictures]
+    assert not np.array_equal(views[0], views[0][:, ::-1])
+    said = classifier.predict(pictures)
+    assert np.ptp(said, axis=0).min() > 0.01
+    np.testing.assert_allclose(classifier.judge(views), said, atol=1e-6)
+    np.testing.assert_allclose(classifier.judge([view[:, ::-1] for view in views]), said, atol=1e-6)
+    vectors = np.stack(classifier.embed(pictures))
+    assert vectors.shape[:2] == (10, 2)
+    np.testing.assert_allclose(classifier.head.probabilities(vectors.mean(axis=1)), said)
+    assert not np.allclose(classifier.head.probabilities(vectors[:, 0]), said)
 
 
 @pytest.mark.parametrize("statistics", ["frozen", "batch"])
