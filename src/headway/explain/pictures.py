@@ -49,8 +49,9 @@ def explain(predictor: Any, picture: Picture, label: int) -> Explanation | None:
 def grad_cam(network: "Classifier", pictures: "Pictures", label: int) -> np.ndarray:
     """Return Grad-CAM of one picture (Selvaraju et al. 2017, arXiv:1610.02391, equations 1 and 2), [h, w] from 0 to 1.
 
-    max(0, sum_k a_k A_k), where A_k are the last maps, and a_k the mean over places of the logit's gradient by A_k;
-    scaled by its maximum.
+    max(0, sum_k a_k A_k), where A_k are the last maps, and a_k the mean over places of the gradient by A_k of the
+    class's logit less the mean of all classes': what is the same for all of them changes no probability. Scaled by its
+    maximum.
     """
     import torch
 
@@ -62,8 +63,8 @@ def grad_cam(network: "Classifier", pictures: "Pictures", label: int) -> np.ndar
         maps = backbone.features(pictures).maps
     with torch.enable_grad():
         maps = maps.detach().requires_grad_()
-        logit = network.head(backbone.pooled(MapFeatures(maps)))[0, label]
-        (gradient,) = torch.autograd.grad(logit, maps)
+        logits = network.head(backbone.pooled(MapFeatures(maps)))[0]
+        (gradient,) = torch.autograd.grad(logits[label] - logits.mean(), maps)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     found = torch.relu((weights * maps.detach()).sum(dim=1))[0]
     return _scaled(found.double().cpu().numpy())

@@ -33,16 +33,22 @@ def test_grad_cam_is_its_formula(label: int) -> None:
     encoder = tiny_encoder()
     network = build(encoder, 3, seed=1).eval()
     with torch.no_grad():
-        network.head.classifier.weight.add_(0.02)  # so that more of the maps speaks for a class than against
+        network.head.classifier.weight[label].add_(
+            0.05
+        )  # so that more of the maps speaks for the class than against
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     pictures = encoder.pack([pixels])
     maps = encoder.backbone.features(pictures).maps[0].detach()
     # the head reads the maps' mean, so the gradient by a map is the head's weight over the number of places
-    weights = network.head.classifier.weight[label].detach() / maps[0].numel()
+    of_classes = network.head.classifier.weight.detach()
+    weights = (of_classes[label] - of_classes.mean(dim=0)) / maps[0].numel()
     expected = torch.relu((weights[:, None, None] * maps).sum(dim=0)).numpy()
     assert expected.max() > 0
     np.testing.assert_allclose(grad_cam(network, pictures, label), expected / expected.max(), atol=1e-5)
     assert all(parameter.grad is None for parameter in network.parameters())
+    with torch.no_grad():
+        of_classes -= of_classes[label].clone()  # as a regression of two classes gives the first one nothing
+    np.testing.assert_allclose(grad_cam(network, pictures, label), expected / expected.max(), atol=1e-5)
 
 
 def test_a_predictor_without_pictures_is_not_explained_and_one_with_a_network_is(tmp_path) -> None:
