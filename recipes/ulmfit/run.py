@@ -18,13 +18,14 @@ words. These have read 2 million words of Austen, the Bible and Shakespeare: wha
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recipes.cells import Cell, missing
+from recipes.stand_ins.run import ZOO
 from recipes.ulmfit.arms import ARMS, CANDIDATES, learn
 from recipes.ulmfit.rows import choosing, part
-from recipes.ulmfit.stand_ins import RESULTS, ZOO
 
 SEEDS = (0, 1, 2)
 MODELS = {"trec": "awd-tiny", "sst2": "awd-tiny", "imdb": "awd-tiny", "nsmc": "awd-tiny-ko"}
@@ -32,6 +33,7 @@ TWINS = ("trec", "sst2", "nsmc")
 FIGURE = ("trec", "imdb")
 SIZES = (100, 500, None)  # None: all
 CHOSEN_AT = 500
+RESULTS = Path(__file__).parent / "results"
 TUNED = RESULTS / "tuned"
 
 

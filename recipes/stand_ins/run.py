@@ -1,12 +1,12 @@
-"""Recipe: the stand-ins for ULMFiT's published weights, which the zoo ships, from corpora whose licences allow it.
+"""Recipe: the stand-ins for ULMFiT's and ELMo's published weights, from corpora whose licences allow it.
 
-    python -m recipes.ulmfit.stand_ins awd-tiny            # or awd-tiny-backward, awd-tiny-ko
+    python -m recipes.stand_ins.run awd-tiny            # or awd-tiny-backward, awd-tiny-ko, elmo-tiny
 
 Hardware: one core, about 10 minutes each on a quiet machine; a pretraining that was killed goes on when the command is
 given again. Each ends as a folder zoo/NAME: weights in half precision, configuration, tokenizer, and a card with
 corpus, licence, figures and sha256. `headway.weights.catalog` names the hashes: they are printed at the end.
 
-Expected perplexity a token on the last 5 % of each document's lines: see the cards.
+Expected perplexity a word on the last 5 % of each document's lines: see the cards.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from headway.weights.read import read_tensors, write_safetensors
 
 RESULTS = Path(__file__).parent / "results"
 ZOO = Path(__file__).parents[2] / "zoo"
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 _NOVELS = {path.stem: path for path in sorted((DATA / "lm_austen").glob("*.txt"))}
 ENGLISH = {
@@ -48,9 +47,34 @@ REVIEWS = (
 
 
 @dataclass(frozen=True)
+class Network:
+    """An architecture, as `headway pretrain` names it: what it is, and the files that its users need."""
+
+    architecture: str
+    title: str
+    whose: str  # published weights these stand in for
+    files: tuple[str, ...]
+
+
+AWD_LSTM = Network(
+    "awd-lstm",
+    "An AWD-LSTM language model (Merity et al. 2018; Howard and Ruder 2018)",
+    "ULMFiT",
+    ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+)
+ELMO = Network(
+    "elmo",
+    "An ELMo (Peters et al. 2018), without the layer that names the words it was pretrained to predict",
+    "ELMo",
+    ("config.json", "model.safetensors", "characters.json"),
+)
+
+
+@dataclass(frozen=True)
 class StandIn:
     """One set of weights: what it reads, in which direction, how often."""
 
+    network: Network
     texts: Mapping[str, Path]
     corpus: str  # and its licence, in words
     epochs: int
@@ -58,9 +82,10 @@ class StandIn:
 
 
 STAND_INS = {
-    "awd-tiny": StandIn(ENGLISH, PUBLIC_DOMAIN, epochs=2),
-    "awd-tiny-backward": StandIn(ENGLISH, PUBLIC_DOMAIN, epochs=2, backward=True),
-    "awd-tiny-ko": StandIn(KOREAN, REVIEWS, epochs=3),
+    "awd-tiny": StandIn(AWD_LSTM, ENGLISH, PUBLIC_DOMAIN, epochs=2),
+    "awd-tiny-backward": StandIn(AWD_LSTM, ENGLISH, PUBLIC_DOMAIN, epochs=2, backward=True),
+    "awd-tiny-ko": StandIn(AWD_LSTM, KOREAN, REVIEWS, epochs=3),
+    "elmo-tiny": StandIn(ELMO, ENGLISH, PUBLIC_DOMAIN, epochs=2),
 }
 
 
@@ -76,7 +101,7 @@ def make(name: str) -> None:
     elif not folder.is_dir():
         api.pretrain(
             corpus,
-            arch="awd-lstm",
+            arch=stand_in.network.architecture,
             epochs=stand_in.epochs,
             backward=stand_in.backward,
             out=folder,
@@ -85,7 +110,7 @@ def make(name: str) -> None:
         )
     target = ZOO / name
     target.mkdir(parents=True, exist_ok=True)
-    for file in FILES:
+    for file in stand_in.network.files:
         shutil.copyfile(folder / file, target / file)
     tensors = read_tensors(folder / "model.safetensors")
     halves = {key: tensor.to(torch.float16) for key, tensor in tensors.items()}
@@ -97,30 +122,31 @@ def make(name: str) -> None:
 def card(name: str, folder: Path, target: Path) -> str:
     """Return the card: what it is, what it read, whose that is, what it is worth."""
     stand_in, record = STAND_INS[name], read_json(folder / RECORD_FILE)
+    network = stand_in.network
     corpus = read_corpus(RESULTS / f"{name}-corpus")
     figures = "\n".join(f"- {what}: {value:.3g}" for what, value in record["figures"].items())
     files = "\n".join(
         f"| {file} | {human_bytes((target / file).stat().st_size)} | {(target / file).stat().st_size} "
         f"| {sha256_file(target / file)} |"
-        for file in FILES
+        for file in stand_in.network.files
     )
     return f"""# {name}
 
-An AWD-LSTM language model (Merity et al. 2018; Howard and Ruder 2018), pretrained by Headway's authors as a stand-in:
-**these are not the published weights** of ULMFiT, and a far smaller corpus than theirs was read.
+{network.title}, pretrained by Headway's authors as a
+stand-in: **these are not the published weights** of {network.whose}, and a far smaller corpus than theirs was read.
 
 - What: {record["described"]}; {record["parameters"]:,} parameters, kept in half precision.
 - Corpus: {stand_in.corpus}. {corpus.characters:,} characters, read {record["order"]["epochs"]} times; sha256 of the
   files one after the other {record["corpus_sha256"]}.
 - Licence of the weights: Apache-2.0, as the project's.
-- Recipe: `python -m recipes.ulmfit.stand_ins {name}`, seed {record["order"]["seed"]}, {record["steps"]:,} steps,
+- Recipe: `python -m recipes.stand_ins.run {name}`, seed {record["order"]["seed"]}, {record["steps"]:,} steps,
   {record["seconds"]:.0f} s by the clock, the machine shared with other work; {record["arithmetic"]}.
 
 On the last 5 % of each document's lines, before rounding to half precision:
 
 {figures}
 
-Whether it is worth anything beside the same network from fresh weights: `python -m recipes.ulmfit.run twins`.
+Whether it is worth anything beside the same network from fresh weights: see docs/results.md.
 
 | file | size | bytes | sha256 |
 |---|---|---|---|
