@@ -1,7 +1,8 @@
 """Language-model training, tokens a second: AWD-LSTM in Headway's loop against a plain loop over nn.LSTM.
 
-The same words, rows, windows, layers and tied output on both sides, AdamW and clipped gradients. The plain loop stands
-there twice: without any dropout, which ours has in five places, and with nn.Dropout in three of them.
+The same words, rows, windows, layers and tied output on both sides, AdamW and clipped gradients. Headway computes as
+`headway pretrain` does here, every dropout and both penalties on. The plain loop stands there three times: without any
+dropout, with nn.Dropout in three of ours' five places, and with that under bfloat16 autocast.
 
 Usage: language_model.py [tiny|mini|small] [rounds] [windows in a round]
 """
@@ -25,6 +26,7 @@ from headway.tasks.running_text import Penalties, Window
 from headway.training.groups import parameter_groups
 from headway.training.loop import train
 from headway.training.pretrain_awd_lstm import ROWS, WINDOW, AwdLstmOnText, Size
+from headway.training.pretraining import arithmetic_on
 from headway.training.settings import TrainingSettings
 
 State = tuple[Tensor, Tensor]
@@ -51,7 +53,9 @@ class Plain(nn.Module):
         return self.output(self.dropout(x)), after
 
 
-def plain(size: Size, words: int, dropout: float, windows: Sequence[Window]) -> Callable[[], None]:
+def plain(
+    size: Size, words: int, dropout: float, windows: Sequence[Window], *, bfloat16: bool = False
+) -> Callable[[], None]:
     """Return an epoch of the plain loop."""
     torch.manual_seed(0)
     model = Plain(size, words, dropout).train()
@@ -60,9 +64,11 @@ def plain(size: Size, words: int, dropout: float, windows: Sequence[Window]) -> 
     def epoch() -> None:
         states: list[State | None] = [None] * size.num_layers
         for window in windows:
-            logits, after = model(window.stream.ids, states)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                logits, after = model(window.stream.ids, states)
+                loss = F.cross_entropy(logits.flatten(0, 1), window.targets.flatten())
             states = list(after)
-            F.cross_entropy(logits.flatten(0, 1), window.targets.flatten()).backward()
+            loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), SETTINGS.clip)
             optimizer.step()
             optimizer.zero_grad()
@@ -71,22 +77,25 @@ def plain(size: Size, words: int, dropout: float, windows: Sequence[Window]) -> 
 
 
 def ours(size: Size, words: int, windows: Sequence[Window]) -> Callable[[], None]:
-    """Return an epoch of Headway's loop, every dropout and both penalties on."""
+    """Return an epoch of Headway's loop."""
     torch.manual_seed(0)
     config = AwdLstmConfig(
         vocab_size=words, d_model=size.d_model, d_cell=size.d_cell, num_layers=size.num_layers
     )
     model = AwdLstmLanguageModel(AwdLstm(config))
     groups = parameter_groups(model.parameters(), (), SETTINGS)
+    arithmetic = arithmetic_on(torch.device("cpu"))
     state = None
 
     def loss(window: Window) -> Tensor:
         nonlocal state
-        value, state = running_text.loss(model, window, state, WINDOW, Penalties())
+        with arithmetic.forward():
+            value, state = running_text.loss(model, window, state, WINDOW, Penalties())
         return value
 
     def epoch() -> None:
-        train(model, groups, loss, lambda _: windows, SETTINGS, 0, Silent())
+        with arithmetic.training():
+            train(model, groups, loss, lambda _: windows, SETTINGS, 0, Silent())
 
     return epoch
 
@@ -103,6 +112,7 @@ def main(name: str = "small", rounds: int = 3, count: int = 4) -> None:
         "Headway": ours(size, words, windows),
         "nn.LSTM without dropout": plain(size, words, 0.0, windows),
         "nn.LSTM with nn.Dropout": plain(size, words, 0.25, windows),
+        "the same under bfloat16 autocast": plain(size, words, 0.25, windows, bfloat16=True),
     }
     title = f"{name}: {size.num_layers} layers of {size.d_cell}, {words:,} words, {torch.get_num_threads()} threads"
     report(title, alternate(contenders, rounds), "Headway", tokens, "tokens/s")

@@ -26,6 +26,7 @@ from headway.blocks.dropout import EmbeddingDropout, LockedDropout
 from headway.blocks.pooling import last_tokens, max_pool, mean_pool
 from headway.blocks.ragged import Lengths, Ragged, Tokens
 from headway.blocks.recurrent import LstmState, TimeOrder, WeightDroppedLstm, own_numbers
+from headway.blocks.vocabulary_loss import vocabulary_cross_entropy
 from headway.core.config import Config
 from headway.core.errors import UsageError
 from headway.models.base import Features, LayerGroup
@@ -248,10 +249,14 @@ class AwdLstmLanguageModel(nn.Module):
     def read(self, batch: Tokens, state: State | None = None) -> tuple[Ragged, Ragged, State]:
         """Return the last layer's vectors [N, D] before and after their dropout, and the new state.
 
-        What training needs: logits are those after dropout, by `unembed`.
+        What training needs: `loss` reads those after dropout.
         """
         features = self.backbone.features(batch, state)
         return features.tokens, self.dropout(features.tokens), features.state
+
+    def loss(self, x: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy, in nats, of the words [N] that follow vectors x [N, D] after their dropout."""
+        return vocabulary_cross_entropy(x, self.words, self.bias, targets)
 
     def unembed(self, x: Tensor) -> Tensor:
         """Return the logits of vectors, [..., D] -> [..., V]."""

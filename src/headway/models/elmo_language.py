@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from headway.blocks.dropout import Dropout
 from headway.blocks.ragged import Tokens
 from headway.blocks.recurrent import own_numbers
-from headway.blocks.sampled_softmax import sampled_cross_entropy
+from headway.blocks.vocabulary_loss import sampled_cross_entropy
 from headway.models.elmo import Elmo
 
 UNKNOWN, BEGIN, END = 0, 1, 2  # the ids of what stands for the other words, and of a sentence's two marks

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from headway.blocks.stream import Stream
 from headway.core.errors import DataError
@@ -84,7 +83,7 @@ def loss(
     """
     raw, dropped, after = model.read(window.stream.tokens, None if window.first else state)
     B, T = window.targets.shape
-    entropy = F.cross_entropy(model.unembed(dropped.values), window.targets.flatten()) * (T / mean)
+    entropy = model.loss(dropped.values, window.targets.flatten()) * (T / mean)
     h = raw.values.view(B, T, -1)
     total = entropy + penalties.activation * dropped.values.square().mean()
     if T > 1:
