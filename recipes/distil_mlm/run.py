@@ -33,7 +33,6 @@ from torch import Tensor
 
 from headway.cli.display import PlainLines
 from headway.core.device import cores
-from headway.core.seeding import generator
 from headway.data.corpus import read_corpus
 from headway.metrics.row_bootstrap import mean, row_paired
 from headway.models.pretraining_heads import MaskedLanguageModel
@@ -107,8 +106,7 @@ def untrained(teacher: Path, corpus: Path, epochs: int) -> dict[str, Any]:
 
 def held_out(work: BertOnText) -> Batches:
     """Return the held-out texts, masked once and for all."""
-    random = generator(SEED, "held-out masks")
-    return [batch.masked for batch in work.batches(work.held_out, random)]
+    return [batch.masked for batch in work.held_out_batches()]
 
 
 def measured(model: MaskedLanguageModel, batches: Batches) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from recipes.cells import Cell
+from recipes.pretrain_small.phrases import TRAINING_PART, unlabelled
 from recipes.text_ladder.rows import DATA
 
 from headway import api
@@ -51,13 +52,15 @@ class Backbone:
         return RESULTS / f"{self.name}-corpus"
 
     def gather(self) -> None:
-        """Put the texts into one folder; a set of reviews becomes a document with a sentence a line, without labels."""
+        """Put the texts into one folder, without labels; of reviews and phrases a line holds one sentence or phrase."""
         self.corpus.mkdir(parents=True, exist_ok=True)
         for name, path in self.texts.items():
             text = path.read_text(encoding="utf-8")
             if path.suffix == ".jsonl":
                 rows = [json.loads(line)["text"] for line in text.split("\n") if line]
                 text = "\n".join(part for row in rows for part in _BETWEEN_SENTENCES.split(row) if part)
+            if path.suffix == ".tsv":
+                text = "\n".join(unlabelled())
             (self.corpus / f"{name}.txt").write_text(text, encoding="utf-8")
 
     def cell(self) -> Cell:
@@ -65,16 +68,19 @@ class Backbone:
         return Cell(RESULTS / f"{self.name}.json", self._pretrain, self._estimate)
 
     def _pretrain(self) -> dict[str, Any]:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        folder = api.pretrain(
-            self.corpus,
-            arch=self.name,
-            size=self.size,
-            epochs=self.epochs,
-            out=self.folder,
-            device="cpu",
-            progress=PlainLines(),
-        )
+        if self.folder.with_name(f"{self.name}-unfinished").is_dir():
+            folder = api.pretrain(resume=self.folder, progress=PlainLines())
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            folder = api.pretrain(
+                self.corpus,
+                arch=self.name,
+                size=self.size,
+                epochs=self.epochs,
+                out=self.folder,
+                device="cpu",
+                progress=PlainLines(),
+            )
         record: dict[str, Any] = read_json(folder / RECORD_FILE)
         return record
 
@@ -90,7 +96,7 @@ class Backbone:
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
-        Backbone("bert", REVIEWS, "tiny", 12),
+        Backbone("bert", {**REVIEWS, "sst2-phrases": TRAINING_PART}, "tiny", 2),
         Backbone("t5", REVIEWS, "tiny", 12),
         Backbone("gpt2", {n: path for n, path in NOVELS.items() if "persuasion" not in n}, "tiny", 16),
     )

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from recipes.cells import Cell
 from recipes.pretrain_small.backbone import RESULTS, Backbone
+from recipes.pretrain_small.phrases import CHOOSING_SEED, SEEDS, choosing_rows
 from recipes.text_ladder.rows import load
 
 from headway.core.progress import Silent
@@ -17,10 +18,7 @@ from headway.tasks.encoder import TextEncoder
 from headway.training.settings import TrainingSettings
 
 ARMS = ("scratch", "pretrained")
-SEEDS = (0, 1, 2)
 RATES = {"bert": (1e-4, 3e-4, 1e-3), "t5": (3e-4, 1e-3, 3e-3)}
-CHOOSING_SEED = 10  # a sample of sst2's training part of its own
-CHOOSING_ROWS = 1600  # of the sample's 2,000; the rest choose the rate
 EPOCHS = 8
 SECONDS = 20.0  # a run, about
 
@@ -52,13 +50,12 @@ def table(backbone: Backbone) -> None:
 
 
 def _choosing(backbone: Backbone, arm: str, rate: float) -> Cell:
-    """Score one rate on training rows held out for that."""
+    """Score one rate on sentences held out for that."""
 
     def work() -> dict[str, Any]:
-        (texts, labels), _ = load("sst2", CHOOSING_SEED)
-        training = texts[:CHOOSING_ROWS], labels[:CHOOSING_ROWS]
-        predicted = _learn(backbone, arm, *training, rate, CHOOSING_SEED, texts[CHOOSING_ROWS:])
-        right = [a == b for a, b in zip(predicted, labels[CHOOSING_ROWS:], strict=True)]
+        training, (asked, labels) = choosing_rows()
+        predicted = _learn(backbone, arm, *training, rate, CHOOSING_SEED, asked)
+        right = [a == b for a, b in zip(predicted, labels, strict=True)]
         return {"rate": rate, "accuracy": float(np.mean(right))}
 
     return Cell(RESULTS / f"{backbone.name}-{arm}-rate-{rate:g}.json", work, lambda: SECONDS)

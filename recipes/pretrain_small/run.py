@@ -7,17 +7,18 @@
 Hardware: 2 cores, designed for at most 30 minutes for each architecture, most of them the pretraining; each cell is
 written as JSON when it ends, and one that is there is not run again. Corpora: for gpt2 Jane Austen's novels (public
 domain; lm_austen of the shared data), for bert and t5 4,000 film reviews without their labels (imdb; of sst2's test
-rows one stands in them, "do not see this film ."; the weights are not shipped). Of each file the last 5 % of the
-lines are held out.
+rows one stands in them, "do not see this film ."; the weights are not shipped), for bert the phrases of sst2's training
+part beside them, without labels and without those that any arm is trained on or its rate chosen by. Of each file the
+last 5 % of the lines are held out.
 
 Expected:
 gpt2    five novels; on Persuasion, which neither has seen, fewer bits per character than an interpolated modified
         Kneser-Ney 5-gram over the same ids of the same text. The pieces are of bytes: there are no unknowns.
 bert    held-out masked tokens named rightly more often than by the unigram model;
 t5      held-out spans told with less loss than by the unigram model;
-both    on sst2's validation part, looked at once: fine-tuned minus from scratch, paired over rows and 3 seeds, with a
-        lower end above 0. Both arms have the same network, vocabulary and steps, and each its own learning rate, chosen
-        on training rows that no seed is scored with.
+both    on sst2's validation part: fine-tuned minus from scratch, paired over rows and 3 seeds, with a lower end above
+        0. Both arms have the same network, vocabulary and steps, and each its own learning rate, chosen on sentences of
+        the training part, none of whose phrases is trained on.
 """
 
 import argparse

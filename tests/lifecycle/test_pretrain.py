@@ -18,13 +18,14 @@ from headway import api
 from headway.cli.main import app
 from headway.core.errors import DataError, HeadwayError, RunError, UsageError, WeightsError
 from headway.core.progress import Silent
+from headway.data.corpus import read_corpus
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.tokenizer_files import tokenizer_in
-from headway.training.pretrain_bert import BertOnText
+from headway.training.pretrain_bert import WORDS_FACTOR, BertOnText
 from headway.training.pretrain_gpt2 import Gpt2OnText
 from headway.training.pretrain_t5 import T5OnText
 from headway.training.pretrain_transformer import TransformerOnPairs
-from headway.training.pretraining import ARCHITECTURES, arithmetic_on
+from headway.training.pretraining import ARCHITECTURES, Order, Size, arithmetic_on
 from headway.weights.pretraining import load_pretraining
 from shared_files import TOKENIZERS
 
@@ -146,6 +147,39 @@ def test_from_text_to_a_backbone_that_fit_takes(
         (answer,) = loaded.predict(["a train and a ticket"], rung=rung)
         assert answer.label in {"weather", "food", "travel"}
     _damage(folder)
+
+
+def test_bert_reads_short_pairs_for_nine_tenths_of_its_epochs_in_as_many_steps(
+    texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BertOnText, "sizes", {"tiny": Size(1, 64, 200, 128, 5e-3)})
+    order = Order(corpus=texts, architecture="bert", size="tiny", epochs=10)
+    work = BertOnText.prepare(read_corpus(texts), order, torch.device("cpu"))
+    longest, steps, tokens = [], set(), []
+    for epoch in range(order.epochs):
+        batches = [batch.masked.tokens for batch in work.epoch_batches(epoch)]
+        longest.append(max(int(tokens.lengths.longest) for tokens in batches))
+        steps.add(len(batches))
+        tokens.append(sum(len(tokens.values) for tokens in batches))
+    assert longest == [32] * 9 + [128]
+    assert len(steps) == 1
+    assert max(tokens) < 1.5 * min(tokens)  # the same texts, but for the frames and for what does not fit
+
+
+def test_bert_begins_with_words_that_know_their_neighbours_and_drops_nothing_out(texts: Path) -> None:
+    order = Order(corpus=texts, architecture="bert", size="tiny")
+    work = BertOnText.prepare(read_corpus(texts), order, torch.device("cpu"))
+    table = work.model.backbone.word_table.weight.detach()
+    rain, cloud, bread = (table[work.tokenizer.pieces([word])[0][0]] for word in ("rain", "cloud", "bread"))
+    assert rain @ cloud / cloud.norm() > rain @ bread / bread.norm()  # they stand in one sentence
+    (batch,) = work.epoch_batches(0)[:1]
+    work.model.train()
+    assert work.loss(batch).item() == work.loss(batch).item()
+    assert work.model.backbone.config.dropout > 0  # for what fine-tunes it
+    rates = {id(parameter): group["lr"] for group in work.groups() for parameter in group["params"]}
+    assert len(rates) == len(list(work.model.parameters()))
+    words = id(work.model.backbone.word_table.weight)
+    assert rates.pop(words) == pytest.approx(WORDS_FACTOR * 5e-3) and set(rates.values()) == {5e-3}
 
 
 def _damage(folder: Path) -> None:
