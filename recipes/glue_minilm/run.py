@@ -5,7 +5,7 @@
     python -m recipes.glue_minilm.run --table                                            # the table of what is there
     python -m recipes.glue_minilm.run --only rte,cola --seeds 0 --minutes 20             # some, for at most so long
 
-Hardware: 2 cores, a cell on each, designed for 90 minutes in all (docs/results.md: it took longer). Each cell is a process of its own and written as JSON when
+Hardware: 2 cores, a cell on each, about 100 minutes in all. Each cell is a process of its own and written as JSON when
 it ends; one that is there is not run again. MODEL is a folder with MiniLM's published files, as transformers opens
 them; without --peer and --model only Headway's cells are run. --rows tries the recipe on a few rows, apart from the
 others' results.
