@@ -65,8 +65,8 @@ class BertOnText:
     sizes: ClassVar[Mapping[str, Size]] = MappingProxyType(
         {
             "tiny": Size(2, 128, 16000, 128, 1e-3),
-            "mini": Size(4, 256, 16000, 128, 7e-4),
-            "small": Size(4, 512, 16000, 256, 5e-4),
+            "mini": Size(4, 256, 20000, 128, 7e-4),
+            "small": Size(4, 512, 30000, 256, 5e-4),
         }
     )
 
