@@ -2,7 +2,7 @@
 
     python -m recipes.stand_ins.run awd-tiny            # or awd-tiny-backward, awd-tiny-ko, elmo-tiny
 
-Hardware: one core, about 10 minutes each on a quiet machine; a pretraining that was killed goes on when the command is
+Hardware: one core, 10 to 15 minutes each on a quiet machine; a pretraining that was killed goes on when the command is
 given again. Each ends as a folder zoo/NAME: weights in half precision, configuration, tokenizer, and a card with
 corpus, licence, figures and sha256. `headway.weights.catalog` names the hashes: they are printed at the end.
 
@@ -54,6 +54,7 @@ class Network:
     title: str
     whose: str  # published weights these stand in for
     files: tuple[str, ...]
+    worth: str  # how it compares with the same network from fresh weights
 
 
 AWD_LSTM = Network(
@@ -61,12 +62,14 @@ AWD_LSTM = Network(
     "An AWD-LSTM language model (Merity et al. 2018; Howard and Ruder 2018)",
     "ULMFiT",
     ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+    "`python -m recipes.ulmfit.run twins`",
 )
 ELMO = Network(
     "elmo",
     "An ELMo (Peters et al. 2018), without the layer that names the words it was pretrained to predict",
     "ELMo",
     ("config.json", "model.safetensors", "characters.json"),
+    "not measured",
 )
 
 
@@ -146,7 +149,7 @@ On the last 5 % of each document's lines, before rounding to half precision:
 
 {figures}
 
-Whether it is worth anything beside the same network from fresh weights: see docs/results.md.
+Whether it is worth anything beside the same network from fresh weights: {network.worth}.
 
 | file | size | bytes | sha256 |
 |---|---|---|---|
