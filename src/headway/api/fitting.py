@@ -232,22 +232,21 @@ def _fit_together(prepared: "Prepared", climbing: Climbing) -> Run:
     from headway.ladder.plan import Plan
     from headway.training.processes import Processes
 
-    processes = Processes.joined()
-    processes.wait()  # all have found the same folder's name free
-    if processes.rank == 0:
-        climbing.make_folder()
-        with climbing.kept.held(), climbing.left_resumable():
-            prepared = climbing.decided(prepared)
+    with Processes.joining() as processes:
+        processes.wait()  # all have found the same folder's name free
+        if processes.rank == 0:
+            climbing.make_folder()
+            with climbing.kept.held(), climbing.left_resumable():
+                prepared = climbing.decided(prepared)
+                processes.wait()
+                climbing.climb(prepared)
+        else:
             processes.wait()
-            climbing.climb(prepared)
-    else:
-        processes.wait()
-        planned = replace(prepared, plan=Plan.load(climbing.folder))
-        with tempfile.TemporaryDirectory() as name:
-            follower = Climbing(Path(name), climbing.fetch, Silent())
-            with follower.kept.held():
-                follower.climb(planned)
-    processes.wait()
+            planned = replace(prepared, plan=Plan.load(climbing.folder))
+            with tempfile.TemporaryDirectory() as name:
+                follower = Climbing(Path(name), climbing.fetch, Silent())
+                with follower.kept.held():
+                    follower.climb(planned)
     return Run.open(climbing.folder)
 
 

@@ -6,8 +6,10 @@ rows that are its own. So the number of processes changes how fast a training is
 rounding of the sums, and for dropout, of which each process draws its own.
 """
 
+import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -31,8 +33,28 @@ class Processes:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         if not torch.distributed.is_initialized():
+            importlib.import_module(
+                "torch.distributed.nn"
+            )  # imported later, its functions' defaults keep the group
             torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
+
+    @classmethod
+    @contextmanager
+    def joining(cls) -> Iterator["Processes"]:
+        """Join for as long as the block lasts, and wait at its end for all.
+
+        A thread of gloo that still frees a tensor when the interpreter ends aborts the process; so the group is ended,
+        and its threads with it. Where weights were shared out, torch's caches keep the group: then its threads idle.
+        """
+        before = torch.distributed.is_initialized()
+        processes = cls.joined()
+        try:
+            yield processes
+            processes.wait()
+        finally:
+            if processes.count > 1 and not before:
+                torch.distributed.destroy_process_group()
 
     def wait(self) -> None:
         """Wait until all processes have come this far."""

@@ -10,7 +10,7 @@ from headway.training.settings import TrainingSettings
 
 
 def test_two_shares_give_the_losses_and_weights_of_one_process() -> None:
-    losses, sums, held = two_processes_of("two_shards.py")
+    (losses, sums, held), _ = two_processes_of("two_shards.py")
     expected_losses, expected_sums, all_held = run(Processes())
     assert len(losses) == 10 and losses == pytest.approx(expected_losses, abs=0.0011)  # printed with 3 digits
     for name, expected in expected_sums.items():

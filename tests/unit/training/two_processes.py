@@ -1,11 +1,10 @@
 """What `test_processes.py` starts with torchrun: train a small network on shares of global batches, print the losses.
 
-Each process prints nothing but the first, which prints losses and the sum of the weights as JSON.
+Each process prints nothing but the first, which prints losses and the sum of the weights.
 """
 
-import json
-
 import torch
+from launching import run_together
 from torch import Tensor, nn
 
 from headway.core.progress import Silent
@@ -47,9 +46,4 @@ def run(processes: Processes) -> tuple[list[float], float]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    joined = Processes.joined()
-    losses = run(joined)
-    if joined.rank == 0:
-        print(json.dumps(losses))
-    torch.distributed.destroy_process_group()
+    run_together(run)

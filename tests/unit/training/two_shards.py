@@ -1,14 +1,14 @@
 """What `test_sharding.py` starts with torchrun: fine-tune a small encoder whose weights the processes share out.
 
 The first process prints the loss after each step, the sums of the trained tensors, and the largest share of the weights
-that a process held, as JSON.
+that a process held.
 """
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import torch
+from launching import run_together
 from letters import tiny_encoder
 
 from headway.core.progress import Silent
@@ -63,9 +63,4 @@ def run(processes: Processes) -> tuple[list[float], dict[str, float], float]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    joined = Processes.joined()
-    found = run(joined)
-    if joined.rank == 0:
-        print(json.dumps(found))
-    torch.distributed.destroy_process_group()
+    run_together(run)
