@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from headway.blocks.convolution import freeze_statistics
+from headway.core.allocation import memory_kept
 from headway.core.device import cores
 from headway.core.progress import Progress, Stopwatch
 from headway.core.remembered import Remembered
@@ -326,7 +327,7 @@ def train_on_pictures(
 
     freeze_statistics(model, frozen)
     groups, companions = compose(model, settings, score)
-    with encoder.arithmetic.training():
+    with encoder.arithmetic.training(), memory_kept():
         train(
             model,
             groups,
@@ -339,7 +340,7 @@ def train_on_pictures(
             checkpoints=checkpoints,
             after_epoch=after_epoch,
             weight=lambda batch: len(batch.maps),
-            parts=lambda batch: batch.parts(encoder.at_once) if frozen else [batch],
+            parts=lambda batch: batch.parts(encoder.trained_at_once) if frozen else [batch],
         )
     freeze_statistics(model, False)
 
@@ -357,7 +358,7 @@ def _memory(
     pixels = sum(image.nbytes for image in images) / len(images)
     at_once = settings.batch_size
     if settings.statistics == "frozen":
-        at_once = min(at_once, encoder.at_once)
+        at_once = min(at_once, encoder.trained_at_once)
     taken = PER_WEIGHT * weights + at_once * WORKING_SPACE * kept + 6 * settings.batch_size * pixels
     return int(taken) + BASE_MEMORY
 

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from headway.models.base import PictureBackbone
 
 # Computed at once on a CPU: of more, the largest maps no longer lie in memory that the allocator keeps (32 MiB), and
-# half of the time goes into page faults. Never more than so many pictures.
+# half of the time goes into page faults; a training keeps its memory (core.allocation). Never more than so many
+# pictures.
 PIXELS_AT_ONCE = 4 * 224**2
+PIXELS_TRAINED_AT_ONCE = 16 * 224**2
 PICTURES_AT_ONCE = 64
 LEAST_SIDE = 32  # pixels; networks halve it five times
 
@@ -82,9 +84,17 @@ class PictureEncoder:
     @property
     def at_once(self) -> int:
         """How many pictures are computed at once, which bounds the memory too."""
+        return self._pictures_of(PIXELS_AT_ONCE)
+
+    @property
+    def trained_at_once(self) -> int:
+        """The same for a training."""
+        return self._pictures_of(PIXELS_TRAINED_AT_ONCE)
+
+    def _pictures_of(self, pixels: int) -> int:
         if self.device.type != "cpu":
             return PICTURES_AT_ONCE
-        return min(PICTURES_AT_ONCE, max(1, PIXELS_AT_ONCE // self.preprocessing.crop**2))
+        return min(PICTURES_AT_ONCE, max(1, pixels // self.preprocessing.crop**2))
 
     def pixels(self, pictures: Sequence[Picture]) -> Iterator[Pixels]:
         """Decode pictures as the weights want them, uint8 [crop, crop, C]. Raises PictureError, which names one."""

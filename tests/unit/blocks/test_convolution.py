@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from headway.blocks.convolution import BatchNorm, ConvolutionLayer, folded, pad_same
+from headway.blocks.convolution import BatchNorm, ConvolutionLayer, StridedDepthwise, folded, pad_same
 from headway.blocks.pictures import Pictures
 from headway.core.errors import UsageError
 
@@ -38,6 +38,28 @@ def test_batch_norm_is_torchs_in_training_and_evaluation() -> None:
     assert torch.equal(ours.running_mean, theirs.running_mean)
     assert torch.equal(ours.running_var, theirs.running_var)
     assert torch.equal(ours.eval()(x), theirs.eval()(x))
+
+
+@pytest.mark.parametrize("size", [(9, 8), (1, 2)])
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (5, 2), (5, 0)])
+def test_a_strided_depthwise_convolution_has_torchs_values_and_gradients(
+    size: tuple[int, int], kernel: int, padding: int
+) -> None:
+    torch.manual_seed(0)
+    height, width = size[0] + 4, size[1] + 4
+    ours = StridedDepthwise(6, 6, kernel, 2, padding, groups=6).double()
+    theirs = nn.Conv2d(6, 6, kernel, 2, padding, groups=6).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 6, height, width, dtype=torch.float64)
+    found = []
+    for layer in (ours, theirs):
+        maps = x.clone().requires_grad_()
+        y = layer(maps)
+        y.pow(2).sum().backward()
+        found.append((y, maps.grad, layer.weight.grad, layer.bias.grad))
+    for own, expected in zip(*found, strict=True):
+        torch.testing.assert_close(own, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)  # nothing flows back: it is torch's own
 
 
 def test_a_convolution_with_a_bias_is_folded_too() -> None:
