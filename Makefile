@@ -100,6 +100,7 @@ recipe-distil: $(VENV)/.headway  ## a 3-layer student of MiniLM against its teac
 	$(BIN)/python recipes/distil/run.py
 
 recipe-pictures: $(VENV)/.headway  ## frozen, from scratch and fine-tuned on three sets of pictures, about 2 hours; cells that are there are kept
+	$(INSTALL) matplotlib
 	$(BIN)/headway zoo fetch mobilenet-v2
 	$(BIN)/python recipes/pictures/run.py targets
 	$(BIN)/python recipes/pictures/run.py figure

@@ -39,7 +39,8 @@ from headway.training.recipe import compose
 
 SAMPLE = 16  # pictures on which an estimate is timed
 BASE_MEMORY = 600_000_000  # torch, decoded pictures in passing
-FEWEST_STEPS = 160
+FEWEST_STEPS = 900  # of fine-tuning, as far as MOST_EPOCHS allows
+MOST_EPOCHS = 20
 
 
 class PictureTrunk:
@@ -281,8 +282,8 @@ def fine_tuning_settings(rows: int) -> PictureSettings:
     """Return the recipe of fine-tuning for a number of training rows."""
     epochs = round(FEWEST_STEPS * 32 / rows)
     return PictureSettings(
-        epochs=min(20, max(8, epochs)),
-        learning_rate=3e-4,
+        epochs=min(MOST_EPOCHS, max(8, epochs)),
+        learning_rate=5e-4,
         schedule="cosine",
         layer_decay=0.8,
         weight_decay=0.05,
