@@ -7,9 +7,9 @@ float tensor, normalise. FOLDER holds JPEGs; without it, noise over smooth colou
 alternate in one process on one thread; ratios of processor time, which a busy machine disturbs little.
 """
 
+import argparse
 import io
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -57,8 +57,13 @@ def photographs(folder: str | None) -> list[bytes]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", nargs="?", help="with JPEGs; by default some are made")
+    folder = parser.parse_args().folder
+    pictures = photographs(folder)
+    if not pictures:
+        parser.error(f"{folder} holds no .jpg")
     torch.set_num_threads(1)
-    pictures = photographs(sys.argv[1] if len(sys.argv) > 1 else None)
     seconds: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(ROUNDS):
         for name, way in (("plain", plain), ("ours", ours)):

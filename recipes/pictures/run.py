@@ -17,8 +17,8 @@ on the same pooled vectors: 147), fine-tuned not worse beyond chance. trashnet, 
 to 2. Expected: frozen at least 83.5 %, fine-tuned at least 87 %.
 
 figure. trashnet (160 pixels, split 0) and cifar10 (64 pixels, its own test part) at 100, 1,000 and all pictures; from
-scratch at most 30 epochs; seeds 0 to 2 at 100 and 1,000, seed 0 at all. After each epoch accuracy on the training
-pictures (at most 500 of them) and on the test pictures: over-fitting is what opens between the two. Expected: at 100
+scratch at most 30 epochs; seeds 0 to 2 at 100 and 1,000, seed 0 at all. Ten times in a training accuracy on training
+and on test pictures, at most 300 of each: over-fitting is what opens between the two. Expected: at 100
 and 1,000 pictures the network from scratch ends far above its test accuracy on the training pictures, and far below
 the frozen one on the test pictures.
 """
