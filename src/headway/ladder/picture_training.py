@@ -341,7 +341,7 @@ def train_on_pictures(
             checkpoints=checkpoints,
             after_epoch=after_epoch,
             weight=lambda batch: len(batch.maps),
-            parts=lambda batch: batch.parts(encoder.trained_at_once) if frozen else [batch],
+            parts=lambda batch: batch.parts(encoder.at_once_in_kept_memory) if frozen else [batch],
         )
     freeze_statistics(model, False)
 
@@ -359,7 +359,7 @@ def _memory(
     pixels = sum(image.nbytes for image in images) / len(images)
     at_once = settings.batch_size
     if settings.statistics == "frozen":
-        at_once = min(at_once, encoder.trained_at_once)
+        at_once = min(at_once, encoder.at_once_in_kept_memory)
     taken = PER_WEIGHT * weights + at_once * WORKING_SPACE * kept + 6 * settings.batch_size * pixels
     return int(taken) + BASE_MEMORY
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from headway.blocks.convolution import folded
 from headway.blocks.pictures import Pictures
+from headway.core.allocation import memory_kept
 from headway.core.arithmetic import FILE as ARITHMETIC_FILE
 from headway.core.arithmetic import Arithmetic, decide
 from headway.core.device import choose_device
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from headway.models.base import PictureBackbone
 
 # Computed at once on a CPU: of more, the largest maps no longer lie in memory that the allocator keeps (32 MiB), and
-# half of the time goes into page faults; a training keeps its memory (core.allocation). Never more than so many
+# half of the time goes into page faults, unless it is told to keep all (core.allocation). Never more than so many
 # pictures.
 PIXELS_AT_ONCE = 4 * 224**2
-PIXELS_TRAINED_AT_ONCE = 16 * 224**2
+PIXELS_IN_KEPT_MEMORY = 16 * 224**2
 PICTURES_AT_ONCE = 64
 LEAST_SIDE = 32  # pixels; networks halve it five times
 
@@ -87,9 +88,9 @@ class PictureEncoder:
         return self._pictures_of(PIXELS_AT_ONCE)
 
     @property
-    def trained_at_once(self) -> int:
-        """The same for a training."""
-        return self._pictures_of(PIXELS_TRAINED_AT_ONCE)
+    def at_once_in_kept_memory(self) -> int:
+        """The same where the allocator keeps what is freed."""
+        return self._pictures_of(PIXELS_IN_KEPT_MEMORY)
 
     def _pictures_of(self, pixels: int) -> int:
         if self.device.type != "cpu":
@@ -106,12 +107,12 @@ class PictureEncoder:
 
     def batches(self, pictures: Sequence[Picture]) -> Iterator[tuple[np.ndarray, Pictures]]:
         """Yield (rows, batch) over all pictures. Raises PictureError, which names one."""
-        return self.packed(self.pixels(pictures))
+        return self.packed(self.pixels(pictures), self.at_once)
 
-    def packed(self, pixels: Iterable[Pixels]) -> Iterator[tuple[np.ndarray, Pictures]]:
-        """Yield (rows, batch) over pictures that are decoded."""
+    def packed(self, pixels: Iterable[Pixels], size: int) -> Iterator[tuple[np.ndarray, Pictures]]:
+        """Yield (rows, batch) over pictures that are decoded, at most so many in a batch."""
         start, rest = 0, iter(pixels)
-        while waiting := list(islice(rest, self.at_once)):
+        while waiting := list(islice(rest, size)):
             yield np.arange(start, start + len(waiting)), self.pack(waiting)
             start += len(waiting)
 
@@ -140,25 +141,28 @@ class PictureEncoder:
         """Return what is read of a picture, uint8 [crop, crop, C]. Raises PictureError."""
         return next(self.pixels([picture]))
 
-    def pooled(self, pixels: Iterable[Pixels], *, full: bool = False) -> Iterator[np.ndarray]:
-        """Yield the pooled vector of each decoded picture, float32 [D], the weights as they are at the first call.
+    def pooled(self, pixels: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        """Yield the pooled vector of each decoded picture, float32 [D], the weights as they are at the first call."""
+        return self._pooled(pixels, self.at_once, full=False)
 
-        full: fill the last batch up to the size of the others, so that no vector depends on the pictures beside it.
-        """
+    def _pooled(self, pixels: Iterable[Pixels], size: int, *, full: bool) -> Iterator[np.ndarray]:
         with torch.inference_mode():
-            for rows, batch in self.packed(pixels):
-                whole = filled(batch, self.at_once) if full else batch
+            for rows, batch in self.packed(pixels, size):
+                whole = filled(batch, size) if full else batch
                 yield from self._folded.summarize(whole).cpu().numpy()[: len(rows)]
 
-    def both_ways(self, pixels: Iterable[Pixels], *, full: bool = False) -> Iterator[np.ndarray]:
-        """Yield the pooled vectors of each decoded picture and of its mirror image, float32 [2, D]; see `pooled`."""
-        views = (view for one in pixels for view in (one, np.ascontiguousarray(one[:, ::-1])))
-        vectors = self.pooled(views, full=full)
-        return map(np.stack, zip(vectors, vectors, strict=True))
+    def both_ways(self, pixels: Iterable[Pixels]) -> Iterator[np.ndarray]:
+        """Yield the pooled vectors of each decoded picture and of its mirror image, float32 [2, D]."""
+        return _by_twos(self.pooled(_with_mirrors(pixels)))
 
     def vectors(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
-        """Yield what `both_ways` does of each picture, which does not depend on the pictures beside it."""
-        return self.both_ways(self.pixels(pictures), full=True)
+        """Yield what `both_ways` does of each picture, which does not depend on the pictures beside it.
+
+        The last batch is filled up to the size of the others. Memory is kept until the last vector is taken.
+        """
+        views = _with_mirrors(self.pixels(pictures))
+        with memory_kept():
+            yield from _by_twos(self._pooled(views, self.at_once_in_kept_memory, full=True))
 
     def maps(self, pictures: Sequence[Picture], first: int) -> Iterator[np.ndarray]:
         """Yield what the layer group ``first`` reads of each picture, float32 [C, H, W], beside others as `vectors`."""
@@ -186,7 +190,7 @@ class DecodedPictures:
 
     def batches(self, pixels: Sequence[Pixels]) -> Iterator[tuple[np.ndarray, Pictures]]:
         """Yield (rows, batch) over all pictures."""
-        return self.encoder.packed(pixels)
+        return self.encoder.packed(pixels, self.encoder.at_once)
 
 
 def resized(preprocessing: PicturePreprocessing, side: int) -> PicturePreprocessing:
@@ -199,6 +203,14 @@ def resized(preprocessing: PicturePreprocessing, side: int) -> PicturePreprocess
     if side < LEAST_SIDE:
         raise UsageError(f"must be at least {LEAST_SIDE} pixels, found {side}", where="side")
     return replace(preprocessing, crop=side, resize=round(side * preprocessing.resize / preprocessing.crop))
+
+
+def _with_mirrors(pixels: Iterable[Pixels]) -> Iterator[Pixels]:
+    return (view for one in pixels for view in (one, np.ascontiguousarray(one[:, ::-1])))
+
+
+def _by_twos(vectors: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    return map(np.stack, zip(vectors, vectors, strict=True))
 
 
 def filled(batch: Pictures, size: int) -> Pictures:
