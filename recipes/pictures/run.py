@@ -108,7 +108,10 @@ def parts_of(name: str, split: int) -> tuple[Examples, Examples]:
 
 @dataclass(frozen=True)
 class Cell:
-    """One model, trained on some pictures of a set (0: all) and scored on its test pictures."""
+    """One model, trained on some pictures of a set (0: all) and scored on its test pictures.
+
+    A ``recipe`` takes the place of what `headway fit` chooses, and is scored on training pictures that are held out.
+    """
 
     model: str
     name: str
@@ -116,9 +119,7 @@ class Cell:
     seed: int
     split: int
     curves: bool = False
-    recipe: tuple[
-        tuple[str, float], ...
-    ] = ()  # instead of what `headway fit` chooses; scored on training pictures
+    recipe: tuple[tuple[str, float], ...] = ()
 
     def found(self) -> dict[str, Any]:
         """Train, and predict the test pictures."""

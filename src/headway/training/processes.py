@@ -33,9 +33,8 @@ class Processes:
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
         if not torch.distributed.is_initialized():
-            importlib.import_module(
-                "torch.distributed.nn"
-            )  # imported later, its functions' defaults keep the group
+            # Imported once there is a group, as torch's optimizers do, its functions' defaults would keep the group.
+            importlib.import_module("torch.distributed.nn")
             torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
 
