@@ -29,7 +29,8 @@ def draw(cells: Cells, sets: Sequence[str], sizes: Sequence[str], path: Path) ->
             panel.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("share of the training, %", fontsize=10)
     figure.supylabel("accuracy, %  (solid: test pictures; dashed: training pictures)", fontsize=10)
-    panels[0][0].legend(loc="lower right", fontsize=8, frameon=False)
+    handles, words = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside upper center", ncols=len(words), fontsize=9, frameon=False)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
