@@ -5,11 +5,11 @@
     python -m recipes.ulmfit.run table    # the table of what is there
     python -m recipes.ulmfit.run figure --backward    # the same with the backward model, and the ensemble of both
 
-Hardware: 2 cores, designed for 90 minutes in all; each cell is written as JSON when it ends, and one that is there is
-not run again. The language model is tuned once for each seed and shared by all numbers of labels, where it reads all
-training texts; never a test text. Reviews of imdb are cut to their first 200 words, which is counted. Each arm has its
-own settings, chosen at 500 labels on 1,000 other training rows: its rate, and for the pretrained ones whether layers
-thaw one after the other at discriminative rates, as in the paper, or learn all at once.
+Hardware: 2 cores, on each a process of one thread; designed for 90 minutes in all. Each cell is written as JSON when it
+ends, and one that is there is not run again. The language model is tuned once for each seed and shared by all numbers
+of labels, where it reads all training texts; never a test text. Reviews of imdb are cut to their first 200 words, which
+is counted. Each arm has its own settings, chosen at 500 labels on 1,000 other training rows: its rate, and for the
+pretrained ones whether layers thaw one after the other at discriminative rates, as in the paper, or learn all at once.
 
 Expected: ULMFiT's paper claims the accuracy of ten to twenty times as many labels, with a general corpus of 103 million
 words. These have read 2 million words of Austen, the Bible and Shakespeare: what comes out stands in docs/results.md.
@@ -18,14 +18,21 @@ words. These have read 2 million words of Austen, the Bible and Shakespeare: wha
 import argparse
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from recipes.cells import Cell, missing
 from recipes.stand_ins.run import ZOO
 from recipes.ulmfit.arms import ARMS, CANDIDATES, learn
 from recipes.ulmfit.rows import choosing, part
+
+from headway.core.device import cores
 
 SEEDS = (0, 1, 2)
 MODELS = {"trec": "awd-tiny", "sst2": "awd-tiny", "imdb": "awd-tiny", "nsmc": "awd-tiny-ko"}
@@ -38,7 +45,7 @@ TUNED = RESULTS / "tuned"
 
 
 def choosing_cells(name: str) -> list[Cell]:
-    """Return the runs that choose each arm's settings."""
+    """Return the runs that choose each arm's settings, which share a language model."""
     return [
         _choosing(name, arm, number)
         for arm, candidates in CANDIDATES.items()
@@ -77,34 +84,56 @@ def _scored(name: str, arm: str, labels: int | None, seed: int, *, backward: boo
     return Cell(RESULTS / f"{name}-{arm}{direction}-{size}-{seed}.json", work, lambda: 60.0)
 
 
-def twins() -> list[Cell]:
-    """Return the runs that say whether pretraining is worth anything."""
-    return [
-        cell
-        for name in TWINS
-        for cell in (
-            *choosing_cells(name),
-            *(_scored(name, arm, CHOSEN_AT, seed) for seed in SEEDS for arm in ARMS[:2]),
-        )
-    ]
+def twins() -> list[list[Cell]]:
+    """Return the runs that say whether pretraining is worth anything, those together that share a language model."""
+    return [[_scored(name, arm, CHOSEN_AT, seed) for arm in ARMS[:2]] for name in TWINS for seed in SEEDS]
 
 
-def figure(*, backward: bool) -> list[Cell]:
-    """Return the runs of the figure."""
+def figure(*, backward: bool) -> list[list[Cell]]:
+    """Return the runs of the figure, those together that share a language model."""
     return [
-        cell
+        [
+            _scored(name, arm, labels, seed, backward=backward)
+            for labels in SIZES
+            for arm in ARMS
+            if (labels or seed == SEEDS[0])
+            and not (labels is None and arm == ARMS[2])
+            and not (backward and arm == ARMS[0])
+        ]
         for name in FIGURE
-        for cell in (
-            *choosing_cells(name),
-            *(
-                _scored(name, arm, labels, seed, backward=backward)
-                for labels in SIZES
-                for seed in (SEEDS if labels else SEEDS[:1])
-                for arm in ARMS
-                if not (labels is None and arm == ARMS[2]) and not (backward and arm == ARMS[0])
-            ),
-        )
+        for seed in SEEDS
     ]
+
+
+def strands(what: str, sets: Sequence[str], *, backward: bool) -> list[list[list[Cell]]]:
+    """Return stages, the second of which needs what the first chose; of each the strands of cells that run one after
+    the other in one process.
+    """
+    scored = {"twins": twins, "figure": partial(figure, backward=backward)}[what]()
+    scored = [strand for strand in scored if _set_of(strand) in sets]
+    return [[choosing_cells(name) for name in dict.fromkeys(map(_set_of, scored))], scored]
+
+
+def _set_of(strand: list[Cell]) -> str:
+    return strand[0].path.name.split("-")[0]
+
+
+def run_strand(what: str, sets: Sequence[str], backward: bool, stage: int, number: int) -> None:
+    """Run what is missing of a strand, in a process of its own with one thread."""
+    torch.set_num_threads(1)
+    for cell in missing(strands(what, sets, backward=backward)[stage][number]):
+        started = time.perf_counter()
+        cell.run()
+        print(f"{cell.path.stem}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+
+
+def run(what: str, sets: Sequence[str], *, backward: bool) -> None:
+    """Run what is missing, a strand on each core, one stage after the other."""
+    with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
+        for stage, several in enumerate(strands(what, sets, backward=backward)):
+            work = partial(run_strand, what, sets, backward, stage)
+            for ended in [pool.submit(work, number) for number in range(len(several))]:
+                ended.result()
 
 
 def table() -> None:
@@ -166,13 +195,8 @@ def main() -> None:
     options.add_argument("--backward", action="store_true", help="with the backward model")
     options.add_argument("--sets", help="only these, between commas")
     asked = options.parse_args()
-    todo = {"twins": twins(), "figure": figure(backward=asked.backward), "table": []}[asked.what]
-    chosen = asked.sets.split(",") if asked.sets else list(MODELS)
-    todo = [cell for cell in todo if cell.path.name.split("-")[0] in chosen]
-    for cell in missing(todo):
-        started = time.perf_counter()
-        cell.run()
-        print(f"{cell.path.stem}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    if asked.what != "table":
+        run(asked.what, asked.sets.split(",") if asked.sets else tuple(MODELS), backward=asked.backward)
     table()
 
 
