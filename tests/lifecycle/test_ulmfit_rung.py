@@ -111,6 +111,21 @@ def test_the_language_model_reads_training_texts_and_those_without_labels_and_no
     assert found.shape == (3, 3) and np.isfinite(found).all()
 
 
+def test_a_stand_in_is_told_as_that_as_a_frozen_encoder_too(
+    tiny_zoo: Path, topics_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of published weights nothing is said."""
+    for model, told in (("awd-tiny", "fresh weights of this test"), ("minilm", None)):
+        run = headway.fit(
+            topics_csv, rungs=["frozen"], model=model, refit=False, fetch=True, out=tmp_path / model
+        )
+        (rung,) = run.record.rungs
+        assert rung.settings is not None and rung.settings.get("weights") == told
+        display.print_ladder(run.record)
+        assert ("Frozen encoder: fresh weights" in capsys.readouterr().out) is (told is not None)
+        assert ("fresh weights of this test" in run.report.read_text()) is (told is not None)
+
+
 def test_held_out_folds_are_not_read(
     tiny_zoo: Path, topics_csv: Path, tmp_path: Path, read: list[list[str]]
 ) -> None:

@@ -25,6 +25,7 @@ from headway.weights import catalog
 from headway.weights.cache import cache_folder, fetch
 from headway.weights.catalog import find
 from headway.weights.pretrained import load_backbone, load_encoder
+from headway.weights.text_rows import PUBLISHED
 
 if TYPE_CHECKING:
     from headway.models.base import Backbone
@@ -43,6 +44,7 @@ class TextEncoder:
     max_tokens: int
     device: torch.device
     pairs: bool = False  # whether an input is two texts, read as one sequence
+    stand_in: str = ""  # what users are told of the zoo's weights where these are not the published ones
 
     @classmethod
     def open(cls, model: str, device: torch.device) -> Self:
@@ -77,7 +79,9 @@ class TextEncoder:
         tokenizer = published_reader(entry, fetch(entry, offline=True))
         backbone = load_backbone(name, offline=True)
         cast("nn.Module", backbone).to(device)
-        return cls(backbone, tokenizer, entry.preprocessing.max_tokens or UNBOUNDED, device)
+        stand_in = "" if entry.origin == PUBLISHED else entry.origin
+        most = entry.preprocessing.max_tokens or UNBOUNDED
+        return cls(backbone, tokenizer, most, device, stand_in=stand_in)
 
     @classmethod
     def around(cls, backbone: "Backbone", folder: Path, max_tokens: int) -> Self:
@@ -88,9 +92,9 @@ class TextEncoder:
 
     @property
     def settings(self) -> dict[str, str]:
-        """How texts are cut, where that is our choice and did not come with the weights."""
-        reads = self.tokenizer.reads
-        return {} if reads is None else {"reads": reads}
+        """How texts are cut, where that is our choice and did not come with the weights; what stands in for these."""
+        told = {"reads": self.tokenizer.reads, "weights": self.stand_in}
+        return {name: value for name, value in told.items() if value}
 
     @cached_property
     def arithmetic(self) -> Arithmetic:

@@ -13,7 +13,7 @@ Or the depths are not side by side but mixed, by weights that are learned with t
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -146,6 +146,7 @@ class FrozenClassifier:
             folder / _FILE,
             {"labels": self.labels, "max_tokens": self.encoder.max_tokens, "config": self.config.to_dict()}
             | ({"several": True} if self.several else {})
+            | ({"stand_in": self.encoder.stand_in} if self.encoder.stand_in else {})
             | ({} if self.mix is None else {"mix": layer_mix.stored_mix(self.mix)}),
         )
 
@@ -155,6 +156,7 @@ class FrozenClassifier:
         stored = read_json(folder / _FILE)
         backbone, _ = load_encoder(folder)
         encoder = TextEncoder.around(backbone, folder, stored["max_tokens"])
+        encoder = replace(encoder, stand_in=stored.get("stand_in", ""))
         head = LinearHead(**load_arrays(folder / _HEAD))
         config = FrozenConfig.from_dict(stored["config"])
         several = stored.get("several", False)

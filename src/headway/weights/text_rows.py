@@ -9,6 +9,8 @@ from types import MappingProxyType
 from headway.weights.published import Network
 from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, ShippedFolder, WheelFile
 
+PUBLISHED = "the published weights"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextPreprocessing:
@@ -27,7 +29,7 @@ class Entry(Network):
     """One pretrained network of the zoo that reads texts; its architecture is a key of models.registry.BACKBONES."""
 
     preprocessing: TextPreprocessing
-    origin: str = "the published weights"  # what their users are told of them
+    origin: str = PUBLISHED  # what their users are told of them
 
     def _details(self) -> dict[str, str]:
         return {**super()._details(), "weights": self.origin}
