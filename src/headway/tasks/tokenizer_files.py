@@ -24,10 +24,11 @@ AnyTokenizer: TypeAlias = Tokenizer | SentencePieceTokenizer
 def published_tokenizer(entry: Entry, folder: Path) -> AnyTokenizer:
     """Build a catalog entry's tokenizer from its files. Raises DataError."""
     preprocessing = entry.preprocessing
-    if preprocessing.vocabulary is None:
+    if preprocessing.vocabulary in (None, characters.FILE):
         raise DataError("reads characters and has no vocabulary", where=entry.name)
     if preprocessing.vocabulary == FILE:
         return tokenizer_in(folder)
+    assert preprocessing.vocabulary is not None
     vocabulary = folder / preprocessing.vocabulary
     if preprocessing.merges is not None:
         return gpt2_tokenizer(vocabulary, folder / preprocessing.merges)
@@ -38,6 +39,8 @@ def published_reader(entry: Entry, folder: Path) -> AnyTokenizer | CharacterToke
     """Build what turns texts into a catalog entry's ids. Raises DataError."""
     if entry.preprocessing.vocabulary is None:
         return CharacterTokenizer()
+    if entry.preprocessing.vocabulary == characters.FILE:
+        return CharacterTokenizer.load(folder / characters.FILE)
     return published_tokenizer(entry, folder)
 
 

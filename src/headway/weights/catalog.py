@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from headway.core.errors import UsageError
 from headway.weights.picture_rows import PICTURES as PICTURES
 from headway.weights.picture_rows import PictureEntry
 from headway.weights.published import Published
-from headway.weights.text_rows import CATALOG as CATALOG
-from headway.weights.text_rows import Entry
+from headway.weights.stand_in_rows import STAND_INS
+from headway.weights.text_rows import TEXTS, Entry
 from headway.weights.vector_rows import VECTORS as VECTORS
+
+CATALOG: Mapping[str, Entry] = MappingProxyType({row.name: row for row in (*TEXTS, *STAND_INS)})
 
 
 def find(name: str) -> Entry:

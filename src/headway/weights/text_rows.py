@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from headway.weights.published import Network
-from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, ShippedFolder, WheelFile
+from headway.weights.sources import HubRepo, LocalFolder, PublishedFile, WheelFile
 
 PUBLISHED = "the published weights"
 
@@ -16,9 +15,9 @@ PUBLISHED = "the published weights"
 class TextPreprocessing:
     """How texts become the ids that these weights were trained on."""
 
-    vocabulary: (
-        str | None
-    )  # the file's name: one WordPiece a line, byte pairs with their ids, or a tokenizer.json; None: bytes
+    # the file's name: one WordPiece a line, byte pairs with their ids, a tokenizer.json, or characters.json, which says
+    # how words are cut into characters; None: into 50
+    vocabulary: str | None
     lowercase: bool
     max_tokens: int | None  # [CLS] and [SEP] included; None: any number
     merges: str | None = None  # the name of the file of merges: GPT-2's byte-pair encoding
@@ -276,50 +275,4 @@ _ELMO = Entry(
     overlap=("the 1 Billion Word Benchmark (news of 2011), on which it was trained",),
 )
 
-
-# A stand-in for ULMFiT's weights, which cannot be fetched everywhere; its card stands beside it in `zoo/`.
-_AWD_TINY = Entry(
-    name="awd-tiny",
-    title="AWD-LSTM tiny, English",
-    architecture="awd_lstm",
-    config=MappingProxyType(
-        {
-            "vocab_size": 8000,
-            "d_model": 128,
-            "d_cell": 256,
-            "num_layers": 2,
-            "embedding_dropout": 0.02,
-            "input_dropout": 0.25,
-            "hidden_dropout": 0.15,
-            "output_dropout": 0.1,
-            "weight_dropout": 0.2,
-        }
-    ),
-    parameters=1_624_896,
-    licence="Apache-2.0",
-    paper="Howard and Ruder 2018, Universal Language Model Fine-tuning for Text Classification, arXiv:1801.06146; "
-    "the network of Merity et al. 2018, arXiv:1708.02182",
-    preprocessing=TextPreprocessing(vocabulary="tokenizer.json", lowercase=True, max_tokens=None),
-    weights="model.safetensors",
-    files=(
-        PublishedFile("config.json", "f0238e7ab3b44c6f8127ca48ab7ef8a236e8149323d095aa72a99a64df0da6c8", 251),
-        PublishedFile(
-            "model.safetensors",
-            "d1de80f0adcfb591533cec69018ecb7c87af951c3085be5686f6b27e73ada2dd",
-            3_250_752,
-        ),
-        PublishedFile(
-            "tokenizer.json", "56fb7a8081506a7d2f4418896915702bc7d9e77ba5c0046b0b62709099c25b27", 182_781
-        ),
-        PublishedFile(
-            "tokenizer_config.json", "f345224fbd9ca6509a7c3c1154b91d4d1c8644ec47696cd6f19a7f3e3ebd262a", 107
-        ),
-    ),
-    sources=(ShippedFolder("awd-tiny"),),
-    overlap=("Jane Austen's novels", "the King James Bible", "Tiny Shakespeare"),
-    origin="pretrained by us on 1,933,113 words, not the published weights",
-)
-
-CATALOG: Mapping[str, Entry] = MappingProxyType(
-    {row.name: row for row in (_MINILM, _BERT, _DISTILBERT, _ELMO, *_GPT2S, _AWD_TINY)}
-)
+TEXTS: tuple[Entry, ...] = (_MINILM, _BERT, _DISTILBERT, _ELMO, *_GPT2S)

@@ -1,0 +1,80 @@
+"""The zoo's own small networks, which stand in for published weights that cannot be fetched everywhere; their cards lie
+beside them in `zoo/`.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from headway.weights.sources import PublishedFile, ShippedFolder
+from headway.weights.text_rows import Entry, TextPreprocessing
+
+_ENGLISH = ("Jane Austen's novels", "the King James Bible", "Tiny Shakespeare")
+_ENGLISH_WORDS = 1_933_113
+
+
+def _origin(words: int) -> str:
+    return f"pretrained by us on {words:,} words, not the published weights"
+
+
+def _awd_tiny(
+    name: str, title: str, files: tuple[PublishedFile, ...], words: int, overlap: tuple[str, ...]
+) -> Entry:
+    return Entry(
+        name=name,
+        title=title,
+        architecture="awd_lstm",
+        config=MappingProxyType(
+            {
+                "vocab_size": 8000,
+                "d_model": 128,
+                "d_cell": 256,
+                "num_layers": 2,
+                "embedding_dropout": 0.02,
+                "input_dropout": 0.25,
+                "hidden_dropout": 0.15,
+                "output_dropout": 0.1,
+                "weight_dropout": 0.2,
+            }
+        ),
+        parameters=1_624_896,
+        licence="Apache-2.0",
+        paper="Howard and Ruder 2018, Universal Language Model Fine-tuning for Text Classification, arXiv:1801.06146; "
+        "the network of Merity et al. 2018, arXiv:1708.02182",
+        preprocessing=TextPreprocessing(vocabulary="tokenizer.json", lowercase=True, max_tokens=None),
+        weights="model.safetensors",
+        files=files,
+        sources=(ShippedFolder(name),),
+        overlap=overlap,
+        origin=_origin(words),
+    )
+
+
+_AWD_CONFIG = PublishedFile(
+    "config.json", "f0238e7ab3b44c6f8127ca48ab7ef8a236e8149323d095aa72a99a64df0da6c8", 251
+)
+
+STAND_INS: tuple[Entry, ...] = (
+    _awd_tiny(
+        "awd-tiny",
+        "AWD-LSTM tiny, English",
+        (
+            _AWD_CONFIG,
+            PublishedFile(
+                "model.safetensors",
+                "d1de80f0adcfb591533cec69018ecb7c87af951c3085be5686f6b27e73ada2dd",
+                3_250_752,
+            ),
+            PublishedFile(
+                "tokenizer.json", "56fb7a8081506a7d2f4418896915702bc7d9e77ba5c0046b0b62709099c25b27", 182_781
+            ),
+            PublishedFile(
+                "tokenizer_config.json",
+                "f345224fbd9ca6509a7c3c1154b91d4d1c8644ec47696cd6f19a7f3e3ebd262a",
+                107,
+            ),
+        ),
+        _ENGLISH_WORDS,
+        _ENGLISH,
+    ),
+)
