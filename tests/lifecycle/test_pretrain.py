@@ -303,7 +303,7 @@ def test_the_command_and_what_writes(
         return done.stdout
 
     out = run("pretrain", str(texts), "--arch", "gpt2", "--epochs", "4", "-q")
-    assert "bits per character, unigram model " in out
+    assert "bits per character, unigram model " in out and "bits per character, 5-grams " in out
     assert "headway fit DATA --model corpus-gpt2-tiny" in out
     assert run("generate", "corpus-gpt2-tiny", "the rain needs", "--max-tokens", "4").startswith(" a cloud.")
     scored = run("evaluate", "corpus-gpt2-tiny", str(texts / "one.txt"), "-q")

@@ -49,6 +49,8 @@ def test_from_text_to_a_backbone_that_fit_takes(
     (name,) = (name for name in figures if name.endswith(", unigram model"))
     learned, unigram = figures[name.removesuffix(", unigram model")], figures[name]
     assert learned < 0.6 * unigram  # in a sentence that is known, most words are certain
+    counted = figures[name.replace("unigram model", "5-grams")]
+    assert 1 <= counted < 0.6 * unigram
     encoder = TextEncoder.open(str(folder), torch.device("cpu"))
     assert encoder.cut(["rain " * 100_000]) == {"awd-lstm": 0, "elmo": 1}[arch]
     header, *rows = topics_csv.read_text().splitlines()

@@ -180,7 +180,7 @@ def _joined(
 
 def _counted(ids: np.ndarray, starts: np.ndarray, width: int, order: int) -> list[_Counted]:
     """Count the n-grams of each order inside the sequences."""
-    if len(starts) == len(ids):
+    if len(ids) == max(1, len(starts)):
         raise UsageError("holds no ids", where="corpus", remedy="Give at least one text that is not empty.")
     since_start = np.arange(len(ids)) - np.repeat(starts, np.diff([*starts, len(ids)]))
     counts = np.bincount(ids, minlength=width)

@@ -28,6 +28,7 @@ from headway.models.awd_lstm import AwdLstm, AwdLstmConfig, AwdLstmLanguageModel
 from headway.tasks import running_text
 from headway.tasks.decoder import TextDecoder
 from headway.tasks.encoder import UNBOUNDED
+from headway.tasks.five_grams import FiveGrams
 from headway.tasks.scoring import perplexity
 from headway.tasks.tokenizer_files import AnyTokenizer
 from headway.training.companions import Companion
@@ -161,10 +162,13 @@ class AwdLstmOnText(OnRunningText):
             return of_text(whole, nats, tokens)
 
         scored = together(sum(one.nats for one in found))
-        baseline = together(float(sum(costs[row].sum() for row in rows)))
+        unigram = together(float(sum(costs[row].sum() for row in rows)))
+        counted = FiveGrams.of([self.ids], self.tokenizer.vocab_size)
+        five_grams = together(sum(map(counted.nats, rows)))
         return {
             "perplexity per token": scored.per_token,
-            "perplexity per token, unigram model": baseline.per_token,
+            "perplexity per token, unigram model": unigram.per_token,
+            f"perplexity per token, {counted.name}": five_grams.per_token,
             "share of unknown words": unknown / max(1, tokens),
         }
 

@@ -26,6 +26,7 @@ from headway.data.corpus import Corpus
 from headway.data.words import split_words
 from headway.models.elmo import Elmo, ElmoConfig
 from headway.models.elmo_language import BEGIN, END, UNKNOWN, ElmoLanguageModel
+from headway.tasks.five_grams import FiveGrams
 from headway.training.companions import Companion
 from headway.training.groups import parameter_groups
 from headway.training.pretraining import Order
@@ -162,6 +163,7 @@ class ElmoOnText:
             )  # each is predicted once by each direction, but a mark
         counts[[BEGIN, END]] /= 2  # by one of them
         costs = -np.log(counts / counts.sum())
+        name, counted = self._five_grams()
         nats = baseline = predicted = unknown = 0.0
         self.model.eval()
         with torch.inference_mode():
@@ -175,8 +177,17 @@ class ElmoOnText:
         return {
             "perplexity per word": float(np.exp(nats / predicted)),
             "perplexity per word, unigram model": float(np.exp(baseline / predicted)),
+            f"perplexity per word, {name}": float(np.exp(counted / predicted)),
             "share of unknown words": unknown / predicted,
         }
+
+    def _five_grams(self) -> tuple[str, float]:
+        """Return what was counted, for each direction by itself, and its nats of the held-out lines."""
+        nats = 0.0
+        for way in (_forward, _backward):
+            counted = FiveGrams.of(map(way, self.lines), len(self.vocabulary))
+            nats += sum(counted.nats(way(line)) for line in self.held_out)
+        return counted.name, nats
 
     def save(self, folder: Path) -> None:
         """Write the encoder, how words are cut, and beside them the output layer with its words."""
@@ -190,6 +201,14 @@ class ElmoOnText:
         characters = Tokens.pack([line.characters for line in lines]).to(self.device)
         words = torch.from_numpy(np.concatenate([line.words for line in lines])).to(self.device)
         return Batch(characters, words)
+
+
+def _forward(line: Line) -> np.ndarray:
+    return np.append(line.words, END)
+
+
+def _backward(line: Line) -> np.ndarray:
+    return np.append(line.words[::-1], BEGIN)
 
 
 def _lines(corpus: Corpus, ids: Mapping[str, int]) -> list[Line]:

@@ -25,6 +25,7 @@ from headway.metrics.perplexity import of_text
 from headway.models.gpt2 import Gpt2, Gpt2Config
 from headway.tasks import next_token
 from headway.tasks.decoder import TextDecoder
+from headway.tasks.five_grams import FiveGrams
 from headway.tasks.next_token import Batch
 from headway.tasks.scoring import perplexity
 from headway.tasks.unigram import Unigram
@@ -126,21 +127,20 @@ class Gpt2OnText:
         """Return how well the held-out text is predicted, a window's half at a time."""
         decoder = TextDecoder(self.model, self.tokenizer, self.device)
         unigram = Unigram([self.ids], self.tokenizer.vocab_size)
-        nats = unigram_nats = 0.0
+        five_grams = FiveGrams.of([self.ids], self.tokenizer.vocab_size)
+        names = ("", ", unigram model", f", {five_grams.name}")
+        nats = np.zeros(3)
         tokens = 0
         for text in self.held_out:
-            found = perplexity(decoder, text)
-            nats += found.nats
+            found, ids = perplexity(decoder, text), decoder.ids([text])[0]
+            nats += found.nats, unigram.score(ids).loss * found.tokens, five_grams.nats(ids)
             tokens += found.tokens
-            unigram_nats += unigram.score(decoder.ids([text])[0]).loss * found.tokens
         whole = "\n".join(self.held_out)
-        scored, baseline = of_text(whole, nats, tokens), of_text(whole, unigram_nats, tokens)
+        scored = {name: of_text(whole, float(each), tokens) for name, each in zip(names, nats, strict=True)}
         return {
-            "bits per character": scored.bits_per_character,
-            "bits per character, unigram model": baseline.bits_per_character,
-            "perplexity per token": scored.per_token,
-            "perplexity per token, unigram model": baseline.per_token,
-            "perplexity per word": scored.per_word,
+            **{f"bits per character{name}": each.bits_per_character for name, each in scored.items()},
+            **{f"perplexity per token{name}": each.per_token for name, each in scored.items()},
+            "perplexity per word": scored[""].per_word,
         }
 
     def save(self, folder: Path) -> None:
