@@ -68,21 +68,28 @@ POINTS = 10  # at which it is
 CPU = torch.device("cpu")
 
 
-def accuracy(model: Classifier, encoder: PictureEncoder, examples: Examples) -> float:
-    """Return the share of the examples that a model gets right, which stays in training if it was."""
-    training = model.training
-    found = classification.probabilities(model, encoder, examples.inputs).argmax(axis=1)
-    model.train(training)
-    return float((found == examples.targets).mean())
+class Part:
+    """Some pictures that are decoded once, and their classes."""
+
+    def __init__(self, examples: Examples, encoder: PictureEncoder) -> None:
+        self.pixels = list(encoder.pixels(examples.inputs))
+        self.targets = examples.targets
+
+    def accuracy(self, model: Classifier, encoder: PictureEncoder) -> float:
+        """Return the share that a model gets right, which stays in training if it was."""
+        training = model.training
+        found = classification.probabilities(model, encoder.of_pixels, self.pixels).argmax(axis=1)
+        model.train(training)
+        return float((found == self.targets).mean())
 
 
 class Curves:
     """Accuracy in the course of a training on some of the training pictures and of the test pictures."""
 
-    def __init__(self, training: Examples, test: Examples, epochs: int) -> None:
+    def __init__(self, training: Examples, test: Examples, encoder: PictureEncoder, epochs: int) -> None:
         self.parts = {
-            "training": sample(training, LOOKED_AT, 0),
-            "test": sample(test, LOOKED_AT, 0),
+            name: Part(sample(examples, LOOKED_AT, 0), encoder)
+            for name, examples in (("training", training), ("test", test))
         }
         self.looks = {round(epochs * (point + 1) / POINTS) - 1 for point in range(POINTS)}
         self.found: dict[str, list[float]] = {"epochs": []} | {name: [] for name in self.parts}
@@ -93,7 +100,7 @@ class Curves:
             return
         self.found["epochs"].append(epoch + 1)
         for name, part in self.parts.items():
-            self.found[name].append(accuracy(model, encoder, part))
+            self.found[name].append(part.accuracy(model, encoder))
 
 
 read_once = cache(read)
@@ -137,7 +144,9 @@ class Cell:
             recipe = {"side": side, **dict(self.recipe)}
             rung = PictureTraining(trunk, from_scratch=self.model == "scratch", recipe=recipe)
             if self.curves:
-                rung.watch = watch = Curves(training, test, rung.settings(len(training)).epochs)
+                rung.watch = watch = Curves(
+                    training, test, trunk.encoder, rung.settings(len(training)).epochs
+                )
             predictor = rung.fit(training, derive(self.seed, self.model), Silent())
         seconds = time.perf_counter() - started
         right = predictor.predict(test.inputs).argmax(axis=1) == test.targets

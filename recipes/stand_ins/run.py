@@ -69,7 +69,7 @@ ELMO = Network(
     "An ELMo (Peters et al. 2018), without the layer that names the words it was pretrained to predict",
     "ELMo",
     ("config.json", "model.safetensors", "characters.json"),
-    "not measured",
+    "`python -m recipes.elmo.run`",
 )
 
 
@@ -92,13 +92,19 @@ STAND_INS = {
 }
 
 
+def lay_out(name: str) -> Path:
+    """Return a folder with the texts that a stand-in reads."""
+    corpus = RESULTS / f"{name}-corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for title, path in STAND_INS[name].texts.items():
+        shutil.copyfile(path, corpus / f"{title}.txt")
+    return corpus
+
+
 def make(name: str) -> None:
     """Pretrain, or go on with it, and put what ships into the zoo."""
     stand_in = STAND_INS[name]
-    corpus, folder = RESULTS / f"{name}-corpus", RESULTS / name
-    corpus.mkdir(parents=True, exist_ok=True)
-    for title, path in stand_in.texts.items():
-        shutil.copyfile(path, corpus / f"{title}.txt")
+    corpus, folder = lay_out(name), RESULTS / name
     if folder.with_name(f"{name}-unfinished").is_dir():
         api.pretrain(resume=folder, progress=PlainLines())
     elif not folder.is_dir():
