@@ -87,7 +87,7 @@ class StandIn:
 STAND_INS = {
     "awd-tiny": StandIn(AWD_LSTM, ENGLISH, PUBLIC_DOMAIN, epochs=2),
     "awd-tiny-backward": StandIn(AWD_LSTM, ENGLISH, PUBLIC_DOMAIN, epochs=2, backward=True),
-    "awd-tiny-ko": StandIn(AWD_LSTM, KOREAN, REVIEWS, epochs=3),
+    "awd-tiny-ko": StandIn(AWD_LSTM, KOREAN, REVIEWS, epochs=10),
     "elmo-tiny": StandIn(ELMO, ENGLISH, PUBLIC_DOMAIN, epochs=2),
 }
 

@@ -10,7 +10,6 @@ from headway.weights.sources import PublishedFile, ShippedFolder
 from headway.weights.text_rows import Entry, TextPreprocessing
 
 _ENGLISH = ("Jane Austen's novels", "the King James Bible", "Tiny Shakespeare")
-_ENGLISH_WORDS = 1_933_113
 
 
 def _origin(words: int) -> str:
@@ -54,7 +53,41 @@ _AWD_CONFIG = PublishedFile(
     "config.json", "f0238e7ab3b44c6f8127ca48ab7ef8a236e8149323d095aa72a99a64df0da6c8", 251
 )
 
+_ELMO_TINY = Entry(
+    name="elmo-tiny",
+    title="ELMo tiny, English",
+    architecture="elmo",
+    config=MappingProxyType(
+        {
+            "filters": ((1, 16), (2, 32), (3, 64), (4, 64), (5, 64)),
+            "num_highways": 1,
+            "d_cell": 256,
+            "d_projection": 64,
+        }
+    ),
+    parameters=743_012,
+    licence="Apache-2.0",
+    paper="Peters et al. 2018, Deep contextualized word representations, arXiv:1802.05365",
+    preprocessing=TextPreprocessing(vocabulary="characters.json", lowercase=False, max_tokens=512),
+    weights="model.safetensors",
+    files=(
+        PublishedFile("config.json", "2107178f559b9e0e07196e1fc8cdd1c1501e682aadb5be9842e73e389b3474ca", 651),
+        PublishedFile(
+            "model.safetensors",
+            "b745d05aca07b27e78ce23a18eed7a6888dfa8ea0a3053bcffc96b7e73e7e118",
+            1_488_848,
+        ),
+        PublishedFile(
+            "characters.json", "1b23c48db30473ffbf8b57ec35353700b5c4fd69c26c3ab2c5d3ec1e0943e89c", 109
+        ),
+    ),
+    sources=(ShippedFolder("elmo-tiny"),),
+    overlap=_ENGLISH,
+    origin=_origin(1_933_105),
+)
+
 STAND_INS: tuple[Entry, ...] = (
+    _ELMO_TINY,
     _awd_tiny(
         "awd-tiny",
         "AWD-LSTM tiny, English",
@@ -74,7 +107,7 @@ STAND_INS: tuple[Entry, ...] = (
                 107,
             ),
         ),
-        _ENGLISH_WORDS,
+        1_933_113,
         _ENGLISH,
     ),
 )
