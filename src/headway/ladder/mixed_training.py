@@ -12,7 +12,7 @@ import torch
 from headway.core.errors import WeightsError
 from headway.ladder.encoder_training import FrozenTraining
 from headway.ladder.rungs import Estimate, Workload
-from headway.ladder.tag_training import INVERSE_REGULARISATION, FrozenTagging
+from headway.ladder.tag_training import FrozenTagging
 from headway.tasks import layer_mix
 from headway.tasks.encoder import TextEncoder
 from headway.tasks.tagging import EncoderTagger
@@ -41,6 +41,11 @@ class MixedTagging(FrozenTagging):
         super().__init__(model, device)
         self.depths = depths_to_mix(self.words.encoder)
 
+    @property
+    def features(self) -> int:
+        """How many numbers of a word the head reads: those of one depth."""
+        return self.words.encoder.backbone.num_features
+
     def estimate(self, work: Workload) -> Estimate:
         """Add to the frozen encoder's estimate what learning the mix takes, by words and numbers."""
         words = sum(map(len, work.inputs)) / max(len(work.inputs), 1) * sum(work.training_rows)
@@ -48,7 +53,8 @@ class MixedTagging(FrozenTagging):
 
     def tagger(self, names: tuple[str, ...], features: np.ndarray, tags: np.ndarray) -> EncoderTagger:
         """Fit mix and head on words' features [W, F] and tags [W]."""
-        mix, head = layer_mix.learn([features], self.depths, tags, len(names), 1 / INVERSE_REGULARISATION)
+        penalty = 1 / self.inverse_regularisation
+        mix, head = layer_mix.learn([features], self.depths, tags, len(names), penalty)
         settings = self.settings | layer_mix.mix_settings(mix)
         return EncoderTagger(names, self.words, head, self.depths, settings, self.vectors, mix=mix)
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from headway.blocks.ragged import Lengths, Ragged
 from headway.blocks.scalar_mix import ScalarMix
+from headway.core.allocation import memory_kept
 from headway.core.errors import RunError, UsageError
 from headway.models import pair_features
 from headway.models.linear_head import LinearHead, label_odds, of_every_class
@@ -93,7 +94,8 @@ def learn(
             + WEIGHT_PENALTY * mix.weights.square().sum()
         )
 
-    minimise(objective, [*mix.parameters(), *linear.parameters()])
+    with memory_kept():
+        minimise(objective, [*mix.parameters(), *linear.parameters()])
     weights, bias = linear.weight.detach().numpy().T, linear.bias.detach().numpy()
     mix.requires_grad_(requires_grad=False)
     return mix, LinearHead(mean.numpy(), deviation.numpy(), *_told(weights, bias, targets, classes))
