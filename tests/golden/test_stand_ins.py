@@ -62,4 +62,4 @@ def test_it_predicts_text_that_it_has_not_read(name: str) -> None:
     assert decoder.tokenizer.backward is name.endswith("backward")
     found = perplexity(decoder, "\n".join(lines[-end:][:200]))
     uniform = decoder.tokenizer.vocab_size
-    assert found.per_token < uniform / 20
+    assert found.per_token < uniform / (10 if name.endswith("ko") else 20)

@@ -12,12 +12,12 @@ from headway.weights.text_rows import Entry, TextPreprocessing
 _ENGLISH = ("Jane Austen's novels", "the King James Bible", "Tiny Shakespeare")
 
 
-def _origin(words: int) -> str:
-    return f"pretrained by us on {words:,} words, not the published weights"
+def _origin(read: str) -> str:
+    return f"pretrained by us on {read}, not the published weights"
 
 
 def _awd_tiny(
-    name: str, title: str, files: tuple[PublishedFile, ...], words: int, overlap: tuple[str, ...]
+    name: str, title: str, files: tuple[PublishedFile, ...], read: str, overlap: tuple[str, ...]
 ) -> Entry:
     return Entry(
         name=name,
@@ -45,7 +45,7 @@ def _awd_tiny(
         files=files,
         sources=(ShippedFolder(name),),
         overlap=overlap,
-        origin=_origin(words),
+        origin=_origin(read),
     )
 
 
@@ -83,7 +83,7 @@ _ELMO_TINY = Entry(
     ),
     sources=(ShippedFolder("elmo-tiny"),),
     overlap=_ENGLISH,
-    origin=_origin(1_933_105),
+    origin=_origin("1,933,105 words"),
 )
 
 STAND_INS: tuple[Entry, ...] = (
@@ -107,7 +107,29 @@ STAND_INS: tuple[Entry, ...] = (
                 107,
             ),
         ),
-        1_933_113,
+        "1,933,113 words",
         _ENGLISH,
+    ),
+    _awd_tiny(
+        "awd-tiny-ko",
+        "AWD-LSTM tiny, Korean",
+        (
+            _AWD_CONFIG,
+            PublishedFile(
+                "model.safetensors",
+                "c119e653fd6c3658336f93e783c22bbc171ff026e91a853a4b09ebbd359544c7",
+                3_250_752,
+            ),
+            PublishedFile(
+                "tokenizer.json", "931b40237ec5d57340077151a9cd603beefcf191772acced2debe84244142a79", 510_319
+            ),
+            PublishedFile(
+                "tokenizer_config.json",
+                "719e5f933a600f108795386dc1b20c8f9b498fd514e4c71317ab704acc15417a",
+                172,
+            ),
+        ),
+        "733,615 pieces of words",
+        ("Korean film reviews: none of those that nsmc has labels for",),
     ),
 )
