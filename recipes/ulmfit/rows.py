@@ -32,7 +32,7 @@ def part(name: str, seed: int, labels: int | None) -> Part:
     return Part(([texts[row] for row in order], [targets[row] for row in order]), texts, test, cut)
 
 
-def choosing(name: str, labels: int) -> Part:
+def to_choose_by(name: str, labels: int) -> Part:
     """Return labelled rows and, as a test part, 1,000 other training rows: to choose a rate by."""
     whole = part(name, 1000, None)
     texts, targets = whole.labelled

@@ -30,7 +30,7 @@ import torch
 from recipes.cells import Cell, missing
 from recipes.stand_ins.run import ZOO
 from recipes.ulmfit.arms import ARMS, CANDIDATES, learn
-from recipes.ulmfit.rows import choosing, part
+from recipes.ulmfit.rows import part, to_choose_by
 
 from headway.core.device import cores
 
@@ -44,18 +44,17 @@ RESULTS = Path(__file__).parent / "results"
 TUNED = RESULTS / "tuned"
 
 
-def choosing_cells(name: str) -> list[Cell]:
-    """Return the runs that choose each arm's settings, which share a language model."""
+def choosing(name: str) -> list[list[Cell]]:
+    """Return the runs that choose each arm's settings, those together that share a language model."""
     return [
-        _choosing(name, arm, number)
+        [_choosing(name, arm, number) for number in range(len(candidates))]
         for arm, candidates in CANDIDATES.items()
-        for number in range(len(candidates))
     ]
 
 
 def _choosing(name: str, arm: str, number: int) -> Cell:
     def work() -> dict[str, Any]:
-        rows, settings = choosing(name, CHOSEN_AT), CANDIDATES[arm][number]
+        rows, settings = to_choose_by(name, CHOSEN_AT), CANDIDATES[arm][number]
         found = learn(arm, ZOO / MODELS[name], rows, settings, 1000, TUNED)
         return {"settings": settings, "accuracy": float(_right(rows.test[1], found).mean())}
 
@@ -111,7 +110,8 @@ def strands(what: str, sets: Sequence[str], *, backward: bool) -> list[list[list
     """
     scored = {"twins": twins, "figure": partial(figure, backward=backward)}[what]()
     scored = [strand for strand in scored if _set_of(strand) in sets]
-    return [[choosing_cells(name) for name in dict.fromkeys(map(_set_of, scored))], scored]
+    chosen = [strand for name in dict.fromkeys(map(_set_of, scored)) for strand in choosing(name)]
+    return [chosen, scored]
 
 
 def _set_of(strand: list[Cell]) -> str:
