@@ -18,7 +18,11 @@ from torch import Tensor, nn
 Padding = Literal["symmetric", "same"]
 Module = TypeVar("Module", bound=nn.Module)
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "relu6": F.relu6}
+# In place: what they are given is a convolution's or a norm's output, which nothing else reads.
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu_,
+    "relu6": lambda maps: F.hardtanh_(maps, 0.0, 6.0),
+}
 
 
 class BatchNorm(nn.Module):

@@ -31,13 +31,9 @@ class LinearHead:
         bias: bool = True,
     ) -> Self:
         """Fit multinomial logistic regression by L-BFGS on features [B, F]; without a ``bias`` they are only scaled."""
-        from sklearn.linear_model import LogisticRegression
-
         scaled, mean, deviation = _scaled(features, centred=bias)
-        model = LogisticRegression(C=inverse_regularisation, max_iter=500, fit_intercept=bias)
-        model.fit(scaled, targets)
-        weights, shift = of_every_class(model.coef_.T, model.intercept_, model.classes_, classes)
-        return cls(mean, deviation, weights, shift)
+        weights, shift, present = _logistic_regression(scaled, targets, inverse_regularisation, bias=bias)
+        return cls(mean, deviation, *of_every_class(weights, shift, present, classes))
 
     @classmethod
     def fit_targets(
@@ -64,17 +60,14 @@ class LinearHead:
         cls, features: np.ndarray, targets: np.ndarray, inverse_regularisation: float, *, bias: bool = True
     ) -> Self:
         """Fit a logistic regression for each label on features [B, F]; ``targets`` [B, C] say which row has which."""
-        from sklearn.linear_model import LogisticRegression
-
         scaled, mean, deviation = _scaled(features, centred=bias)
         weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
         shift = label_odds(targets)
         for place, wanted in enumerate(targets.T):
             if wanted.all() == wanted.any():
                 continue  # every row has it, or none: the bias says all
-            model = LogisticRegression(C=inverse_regularisation, max_iter=500, fit_intercept=bias)
-            model.fit(scaled, wanted)
-            weights[:, place], shift[place] = model.coef_[0], model.intercept_[0]
+            column, odds, _ = _logistic_regression(scaled, wanted, inverse_regularisation, bias=bias)
+            weights[:, place], shift[place] = column[:, 0], odds[0]
         return cls(mean, deviation, weights, shift)
 
     def shares(self, features: np.ndarray) -> np.ndarray:
@@ -132,6 +125,27 @@ def _scaled(features: np.ndarray, *, centred: bool) -> tuple[np.ndarray, np.ndar
         mean = np.zeros_like(mean)
     deviation[deviation == 0] = 1
     return ((features - mean) / deviation).astype(np.float64), mean, deviation
+
+
+def _logistic_regression(
+    scaled: np.ndarray, targets: np.ndarray, inverse_regularisation: float, *, bias: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weights [F, K], intercepts [K] and the classes that occur; K is 1 for two of them.
+
+    The penalty is on the weights' squares, so the best weights lie in what the rows span: with fewer rows than features
+    they are sought there, B numbers a class in place of F.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    basis = None
+    if len(scaled) < scaled.shape[1]:
+        basis, triangle = np.linalg.qr(scaled.T)  # [F, B], orthonormal, and [B, B]
+        scaled = triangle.T
+    model = LogisticRegression(C=inverse_regularisation, max_iter=500, fit_intercept=bias).fit(
+        scaled, targets
+    )
+    weights = model.coef_.T if basis is None else basis @ model.coef_.T
+    return weights, model.intercept_, model.classes_
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -112,7 +112,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the next maps."""
-        return torch.relu(self.shortcut(x) + self.convolutions(x))
+        y: Tensor = self.convolutions(x)
+        y += self.shortcut(x)
+        return torch.relu_(y)
 
 
 class ResNet(StagedBackbone):
