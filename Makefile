@@ -106,6 +106,7 @@ recipe-pictures: $(VENV)/.headway  ## frozen, from scratch and fine-tuned on thr
 	$(BIN)/python recipes/pictures/run.py figure
 
 recipe-ulmfit: $(VENV)/.headway  ## ULMFiT on 100 and 500 labels, against fresh weights; cells that are there are kept
+	$(INSTALL) matplotlib
 	$(BIN)/python -m recipes.ulmfit.run twins
 	$(BIN)/python -m recipes.ulmfit.run figure
 

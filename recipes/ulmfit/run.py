@@ -1,7 +1,7 @@
 """Recipe: what ULMFiT's pretraining is worth on few labels, against the same network from fresh weights.
 
     python -m recipes.ulmfit.run twins    # 500 labels of trec, sst2 and nsmc, 3 seeds: against fresh weights
-    python -m recipes.ulmfit.run figure   # trec and imdb: 100 and 500 labels with 3 seeds, all with one
+    python -m recipes.ulmfit.run figure   # trec and imdb: 100 and 500 labels with 3 seeds, all with one; matplotlib
     python -m recipes.ulmfit.run table    # the table of what is there
     python -m recipes.ulmfit.run figure --backward    # the same with the backward model, and the ensemble of both
 
@@ -42,6 +42,7 @@ SIZES = (100, 500, None)  # None: all
 CHOSEN_AT = 500
 RESULTS = Path(__file__).parent / "results"
 TUNED = RESULTS / "tuned"
+DRAWN = Path(__file__).parents[2] / "docs" / "figures" / "ulmfit.svg"
 
 
 def choosing(name: str) -> list[list[Cell]]:
@@ -155,6 +156,24 @@ def table() -> None:
                     print(f"{name:5}{labels or 'all':>5} {arm + what:32} {mean}{over}")
 
 
+def draw_figure() -> None:
+    """Draw the accuracies that are there, of the forward model."""
+    from recipes.ulmfit.drawing import draw  # matplotlib
+
+    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for name in FIGURE:
+        for labels in SIZES:
+            rows = part(name, 0, labels)
+            seeds = SEEDS if labels else SEEDS[:1]
+            for arm in ARMS:
+                right = _accuracies(name, labels, seeds, rows.test[1], arm, (False,))
+                if right is not None:
+                    of_arm = found.setdefault((name, arm), {})
+                    of_arm[len(rows.labelled[0])] = right.mean(axis=1).tolist()
+    draw(found, FIGURE, DRAWN)
+    print(f"drawn: {DRAWN}")
+
+
 def _accuracies(
     name: str,
     labels: int | None,
@@ -198,6 +217,8 @@ def main() -> None:
     if asked.what != "table":
         run(asked.what, asked.sets.split(",") if asked.sets else tuple(MODELS), backward=asked.backward)
     table()
+    if asked.what == "figure":
+        draw_figure()
 
 
 if __name__ == "__main__":
