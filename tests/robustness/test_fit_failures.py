@@ -13,6 +13,7 @@ import pytest
 
 import headway
 from headway.core.errors import DataError, DiskError, RunError, UsageError
+from headway.ladder.kept import Kept
 
 
 def test_an_output_folder_that_exists_is_left_alone(topics_csv: Path, tmp_path: Path) -> None:
@@ -118,6 +119,19 @@ def test_control_c_before_anything_is_finished_leaves_nothing(topics_csv: Path, 
     assert process.returncode == 130, err
     assert "interrupted" in err and "Traceback" not in err
     assert out == "" and not (tmp_path / "big-run").exists()
+
+
+def test_control_c_while_the_new_folder_is_being_locked_leaves_nothing(
+    topics_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        assert (tmp_path / "run").is_dir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Kept, "held", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        headway.fit(topics_csv, rungs="majority", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unfinished_run_folder_is_called_so(tmp_path: Path) -> None:

@@ -45,14 +45,19 @@ class Climbing:
 
     def begin(self, prepared: "Prepared") -> Run:
         """Make the folder, decide on the rungs that are measured before torch is loaded, and climb."""
-        self.make_folder()
-        with self.kept.held(), self.left_resumable():
+        with self.new_folder():
             return self.climb(self._begun(prepared))
 
-    def make_folder(self) -> None:
-        """Make the run folder, which is not there yet. Raises DiskError."""
+    @contextmanager
+    def new_folder(self) -> Iterator[None]:
+        """Make the run folder, which is not there yet, and hold it. Raises DiskError.
+
+        It is left resumable, or removed, from the moment it is there: an interrupt may come before it is held.
+        """
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True)
+        with self.left_resumable(), self.kept.held():
+            yield
 
     def _begun(self, prepared: "Prepared") -> "Prepared":
         """Decide on the rungs that are measured before torch is loaded, and write the plan so far."""

@@ -235,8 +235,7 @@ def _fit_together(prepared: "Prepared", climbing: Climbing) -> Run:
     with Processes.joining() as processes:
         processes.wait()  # all have found the same folder's name free
         if processes.rank == 0:
-            climbing.make_folder()
-            with climbing.kept.held(), climbing.left_resumable():
+            with climbing.new_folder():
                 prepared = climbing.decided(prepared)
                 processes.wait()
                 climbing.climb(prepared)
