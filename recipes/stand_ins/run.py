@@ -54,7 +54,7 @@ class Network:
     title: str
     whose: str  # published weights these stand in for
     files: tuple[str, ...]
-    worth: str  # how it compares with the same network from fresh weights
+    worth: str  # the command that measures what it is worth
 
 
 AWD_LSTM = Network(
@@ -144,7 +144,8 @@ def card(name: str, folder: Path, target: Path) -> str:
 {network.title}, pretrained by Headway's authors as a
 stand-in: **these are not the published weights** of {network.whose}, and a far smaller corpus than theirs was read.
 
-- What: {record["described"]}; {record["parameters"]:,} parameters, kept in half precision.
+- What: {record["described"]}; {record["parameters"]:,} parameters in pretraining. The
+  files hold half precision.
 - Corpus: {stand_in.corpus}. {corpus.characters:,} characters, read {record["order"]["epochs"]} times; sha256 of the
   files one after the other {record["corpus_sha256"]}.
 - Licence of the weights: Apache-2.0, as the project's.
@@ -155,7 +156,7 @@ On the last 5 % of each document's lines, before rounding to half precision:
 
 {figures}
 
-Whether it is worth anything beside the same network from fresh weights: {network.worth}.
+What it is worth: {network.worth}; what came out stands in docs/results.md.
 
 | file | size | bytes | sha256 |
 |---|---|---|---|
