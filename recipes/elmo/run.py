@@ -8,8 +8,8 @@ the tagger (the rung `mixed`): 128 numbers a word. The word vectors are skip-gra
 corpus, one thread, 5 epochs. The tagger is logistic regression on a word's numbers; in a second arm those of its
 neighbours stand beside the word vector's, as in the rung `vectors`. Intervals resample sentences.
 
-Expected: ELMo's span F1 above that of word vectors of its width, the lower end of the paired difference above 0. Against
-the arm with neighbours, which reads three times as many numbers, this is so on the validation part alone.
+Expected: ELMo's span F1 above that of word vectors of its width, the paired difference's lower end above 0. Against the
+arm with neighbours, which reads three times as many numbers, this is so on the validation part alone.
 """
 
 import argparse
