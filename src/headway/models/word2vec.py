@@ -70,18 +70,21 @@ class Word2Vec:
     """The state: ``inputs`` and ``outputs``, aligned float32 matrices of padded rows, in the order of the counts.
 
     words: V of them with their ``counts`` [V], most frequent first; seed: of the first values. The inputs are drawn
-    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes.
+    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes. ``with_spare`` are the same
+    two matrices with ``spare`` rows of zeros behind the words', for the trainer.
     """
 
-    def __init__(self, config: Word2VecConfig, words: list[str], counts: np.ndarray, seed: int) -> None:
+    def __init__(
+        self, config: Word2VecConfig, words: list[str], counts: np.ndarray, seed: int, spare: int = 0
+    ) -> None:
         self.config = config
         self.words = words
         self.counts = counts
         D, V = config.d_model, len(words)
         self.width = -(-D // LANES) * LANES
         wide = self.width * (config.window if config.architecture == "ngram" else 1)
-        self.inputs = aligned((V, self.width))
-        self.outputs = aligned((V, wide))
+        self.with_spare = aligned((V + spare, self.width)), aligned((V + spare, wide))
+        self.inputs, self.outputs = (whole[:V] for whole in self.with_spare)
         draw = generator(seed, "word2vec", "inputs")
         for begin in range(0, V, 65_536):  # so that no second matrix is needed
             rows = self.inputs[begin : begin + 65_536, :D]
@@ -100,10 +103,8 @@ class Word2Vec:
 
     @cached_property
     def noise(self) -> np.ndarray:
-        """The probability [V] of each word as a negative: its count to the power 3/4, in proportion."""
-        weights = self.counts.astype(np.float64) ** NOISE_POWER
-        shares: np.ndarray = weights / weights.sum()
-        return shares
+        """The probability [V] of each word as a negative."""
+        return noise_shares(self.counts)
 
     @cached_property
     def tree(self) -> Tree:
@@ -114,6 +115,13 @@ class Word2Vec:
         """Return the vectors that were trained: the inputs."""
         matrix = np.ascontiguousarray(self.inputs[:, : self.config.d_model])
         return WordVectors(self.words, matrix, counts=self.counts)
+
+
+def noise_shares(counts: np.ndarray) -> np.ndarray:
+    """Return counts [V] to the power 3/4, in proportion (Mikolov et al. 2013, arXiv:1310.4546, section 2.2)."""
+    weights = counts.astype(np.float64) ** NOISE_POWER
+    shares: np.ndarray = weights / weights.sum()
+    return shares
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:

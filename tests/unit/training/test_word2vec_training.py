@@ -2,14 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
+from threading import Lock
 
 import numpy as np
 import pytest
 
 from headway.core.errors import TrainingError, UsageError
 from headway.core.seeding import derive, generator
-from headway.data.word_corpus import WordCorpus, encode
-from headway.models.word2vec import Word2Vec, Word2VecConfig
+from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus, encode
+from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned, noise_shares
+from headway.training.word2vec.kernels import skip_gram, skip_gram_shared
+from headway.training.word2vec.own_rows import LEAST_SHARE, OwnRows, frequent_words
 from headway.training.word2vec.sigmoid import LARGEST, STEPS, sigmoid_table
 from headway.training.word2vec.train import Training, noise_table, train
 
@@ -172,6 +175,45 @@ def test_one_thread_equals_plain_numpy(kind: str, plain: bool) -> None:
     assert np.abs(model.inputs - v).max() < 1e-6
     assert np.abs(model.outputs - u).max() < 1e-6
     assert not model.inputs[:, config.d_model :].any()  # the padding stays zero
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_thread_learns_the_same_in_rows_of_its_own_and_then_halves_them_with_the_others(
+    shared: bool,
+) -> None:
+    corpus = _corpus()
+    config = Word2VecConfig(d_model=20, window=3, negatives=3, sample=0.05, shared=shared)
+    frequent, threads = 5, 2
+    model = Word2Vec(config, corpus.words, corpus.counts, SEED, spare=frequent * threads)
+    own = OwnRows(model, frequent, 1, Lock())
+    kernel = (skip_gram_shared if shared else skip_gram)(model.width, 3)
+    kernel(
+        corpus.tokens, corpus.starts, 0, len(corpus.starts) - 1,
+        np.ceil(model.keep * 2**24).astype(np.int32), noise_table(model.noise, SEED),
+        *(whole.reshape(-1) for whole in model.with_spare), own.frequent, own.shift,
+        3, np.float32(RATE), np.uint64(derive(SEED, "word2vec", 0, 0)), sigmoid_table(),
+        np.empty(LONGEST_SENTENCE + 1, np.int32), aligned((2 * 3 * LANES,)),
+    )  # fmt: skip
+    reference = Reference(corpus, config)
+    starts = reference.v.copy(), np.zeros_like(reference.u)
+    learned = reference.run()
+    mine = slice(own.shift, own.shift + frequent)
+    for whole, start, found in zip(model.with_spare, starts, learned, strict=True):
+        assert np.abs(whole[:frequent] - start[:frequent]).max() == 0  # the common ones are as they were
+        assert np.abs(whole[mine] - found[:frequent]).max() < 1e-6
+        assert np.abs(whole[frequent : len(corpus.words)] - found[frequent:]).max() < 1e-6
+        assert not whole[own.shift + frequent :].any() and not whole[len(corpus.words) : own.shift].any()
+    own.meet()
+    for whole, start, found in zip(model.with_spare, starts, learned, strict=True):
+        assert np.abs(whole[:frequent] - (start + found)[:frequent] / 2).max() < 1e-6
+        assert np.array_equal(whole[:frequent], whole[mine])
+
+
+def test_words_of_a_thousandth_of_the_noise_have_rows_of_their_own_in_several_threads() -> None:
+    counts = np.array([10_000, 5_000, 400, 3, 2, 1])
+    assert noise_shares(counts)[3] > LEAST_SHARE > noise_shares(counts)[4]
+    assert frequent_words(counts, 2) == 4
+    assert frequent_words(counts, 1) == 0
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:

@@ -7,8 +7,9 @@ read one after the other from a shuffled table instead of being drawn, so that t
 and can be asked for early; the logistic function comes from a table, made into errors times the rate once a job. A
 kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
 
-Hogwild: threads write to the same matrices without locks (Recht et al. 2011). Rows seldom meet, and an update that is
-lost costs less than a lock.
+Hogwild: threads write to the same matrices without locks (Recht et al. 2011). In the rows of rare words they seldom
+meet, and an update that is lost costs less than a lock; of the ``frequent`` first words each thread has rows of its
+own, ``shift`` rows further (`own_rows.py`).
 """
 
 from collections.abc import Callable
@@ -39,7 +40,8 @@ def skip_gram(width: int, negatives: int) -> Kernel:
 
     @njit(**OPTIONS)
     def job(
-        tokens, starts, first, last, keep, noise, inputs, outputs, window, rate, state, sigmoids, sentence, errors,
+        tokens, starts, first, last, keep, noise, inputs, outputs, frequent, shift,
+        window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
         targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
         later = np.zeros(count, np.int64)
@@ -51,18 +53,19 @@ def skip_gram(width: int, negatives: int) -> Kernel:
             for centre in range(length):
                 state = step(state)
                 reach = window - upper(state) % window
-                targets[0] = np.int64(sentence[centre]) * width
-                ahead[0] = _coming(sentence, centre + 1, length) * width
-                prefetch_row(inputs, _coming(sentence, centre + window + 1, length) * width, width)
+                targets[0] = _row(sentence[centre], frequent, shift) * width
+                ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
+                coming = _coming(sentence, centre + window + 1, length)
+                prefetch_row(inputs, _row(coming, frequent, shift) * width, width)
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
                         continue
-                    place = np.int64(sentence[near]) * width
-                    _draw(noise, drawn, targets, width, count)
+                    place = _row(sentence[near], frequent, shift) * width
+                    _draw(noise, drawn, targets, frequent, shift, width, count)
                     drawn += negatives
-                    _draw(noise, drawn, ahead, width, count)
+                    _draw(noise, drawn, ahead, frequent, shift, width, count)
                     if wide:
-                        _draw(noise, drawn + negatives, later, width, count)
+                        _draw(noise, drawn + negatives, later, frequent, shift, width, count)
                     write_scores(inputs, place, outputs, targets, errors, 0, width, count)
                     _score(errors, 0, targets, for_word, for_noise, count)
                     correct(inputs, place, outputs, targets, errors, ahead, later, width, count)
@@ -81,7 +84,8 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
 
     @njit(**OPTIONS)
     def job(
-        tokens, starts, first, last, keep, noise, inputs, outputs, window, rate, state, sigmoids, sentence, errors,
+        tokens, starts, first, last, keep, noise, inputs, outputs, frequent, shift,
+        window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
         targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
         around = np.empty(2 * window, np.int64)
@@ -93,17 +97,18 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
             for centre in range(length):
                 state = step(state)
                 reach = window - upper(state) % window
-                targets[0] = np.int64(sentence[centre]) * width
-                ahead[0] = _coming(sentence, centre + 1, length) * width
-                prefetch_row(inputs, _coming(sentence, centre + window + 1, length) * width, width)
-                _draw(noise, drawn, targets, width, count)
+                targets[0] = _row(sentence[centre], frequent, shift) * width
+                ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
+                coming = _coming(sentence, centre + window + 1, length)
+                prefetch_row(inputs, _row(coming, frequent, shift) * width, width)
+                _draw(noise, drawn, targets, frequent, shift, width, count)
                 drawn += negatives
-                _draw(noise, drawn, ahead, width, count)
+                _draw(noise, drawn, ahead, frequent, shift, width, count)
                 inside = 0
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
                         continue
-                    place = np.int64(sentence[near]) * width
+                    place = _row(sentence[near], frequent, shift) * width
                     around[inside] = place
                     write_scores(inputs, place, outputs, targets, errors, inside * stride, width, count)
                     _score(errors, inside * stride, targets, for_word, for_noise, count)
@@ -115,17 +120,23 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
 
 
 @njit(inline="always")
-def _coming(sentence, place, length):
-    """Return the word at a place, or the last one."""
-    return np.int64(sentence[min(place, length - 1)])
+def _row(word, frequent, shift):
+    """Return the number of a word's row; that of one of the ``frequent`` first is the thread's own."""
+    return np.int64(word) + (shift if word < frequent else 0)
 
 
 @njit(inline="always")
-def _draw(noise, drawn, places, width, count):
+def _coming(sentence, place, length):
+    """Return the word at a place, or the last one."""
+    return sentence[min(place, length - 1)]
+
+
+@njit(inline="always")
+def _draw(noise, drawn, places, frequent, shift, width, count):
     """Write where the rows of the words behind a place of the noise begin, to places[1:]."""
     mask = np.int64(len(noise) - 1)
     for k in range(1, count):
-        places[k] = np.int64(noise[np.uint64((drawn + k) & mask)]) * width
+        places[k] = _row(noise[np.uint64((drawn + k) & mask)], frequent, shift) * width
 
 
 @njit(inline="always", fastmath=True)

@@ -21,6 +21,7 @@ from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus
 from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned
 from headway.training.word2vec import kernels, loops
 from headway.training.word2vec.chance import KEEP_BITS
+from headway.training.word2vec.own_rows import OwnRows, frequent_words
 from headway.training.word2vec.sigmoid import sigmoid_table
 
 JOB_WORDS = 10_000
@@ -53,17 +54,19 @@ def train(
     """Train from scratch. Raises TrainingError when nothing can be learned or the numbers overflow, UsageError."""
     progress = progress or Silent()
     _check(corpus, config, training)
-    model = Word2Vec(config, corpus.words, corpus.counts, seed)
-    make = _compiled(model, corpus, training.plain, seed, progress)
     bounds = corpus.jobs(JOB_WORDS)
     jobs = len(bounds) - 1
     total = training.epochs * jobs
+    threads = min(training.threads or cores(), total)
+    frequent = frequent_words(corpus.counts, threads)
+    model = Word2Vec(config, corpus.words, corpus.counts, seed, spare=frequent * threads)
+    make = _compiled(model, corpus, frequent, training.plain, seed, progress)
     numbers = itertools.count()  # taking the next one is atomic
     stop = threading.Event()
     telling = threading.Lock()
 
-    def work() -> None:
-        job = make()
+    def work(thread: int) -> None:
+        job = make(thread)
         for number in numbers:
             if number >= total or stop.is_set():
                 return
@@ -76,9 +79,8 @@ def train(
                 progress.advance(words, f"epoch {epoch + 1}, rate {rate:.4f}")
 
     progress.begin("training", training.epochs * len(corpus.tokens), "words")
-    threads = min(training.threads or cores(), total)
     if threads == 1:
-        work()
+        work(0)
     else:
         _in_threads(work, threads, stop)
     progress.end()
@@ -90,21 +92,21 @@ def train(
 
 
 def _compiled(
-    model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int, progress: Progress
-) -> Callable[[], Job]:
+    model: Word2Vec, corpus: WordCorpus, frequent: int, plain: bool, seed: int, progress: Progress
+) -> Callable[[int], Job]:
     """Return what makes a thread's job, compiled before there are threads; in plain loops where registers fail."""
     if not plain:
         try:
-            make = _worker(model, corpus, False, seed)
-            make()(0, 0, 0.0, 0)
+            make = _worker(model, corpus, frequent, False, seed)
+            make(0)(0, 0, 0.0, 0)
         except (NumbaError, RuntimeError) as error:  # RuntimeError: what LLVM raises on code it cannot take
             progress.say(
                 f"  This machine's compiler refuses the fast kernels; plain loops are used ({error})."
             )
         else:
             return make
-    make = _worker(model, corpus, True, seed)
-    make()(0, 0, 0.0, 0)
+    make = _worker(model, corpus, frequent, True, seed)
+    make(0)(0, 0, 0.0, 0)
     return make
 
 
@@ -128,10 +130,10 @@ def _check(corpus: WordCorpus, config: Word2VecConfig, training: Training) -> No
         )
 
 
-def _in_threads(work: Callable[[], None], threads: int, stop: threading.Event) -> None:
+def _in_threads(work: Callable[[int], None], threads: int, stop: threading.Event) -> None:
     """Run the work in several threads; what one of them raises, or an interruption, stops them all."""
     with ThreadPoolExecutor(threads) as pool:
-        running = [pool.submit(work) for _ in range(threads)]
+        running = [pool.submit(work, thread) for thread in range(threads)]
         try:
             for future in running:
                 future.result()
@@ -149,8 +151,10 @@ def noise_table(noise: np.ndarray, seed: int) -> np.ndarray:
     return table
 
 
-def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Callable[[], Job]:
-    """Return what makes a thread's job, with buffers of its own, for the model's kind."""
+def _worker(
+    model: Word2Vec, corpus: WordCorpus, frequent: int, plain: bool, seed: int
+) -> Callable[[int], Job]:
+    """Return what makes a thread's job, with buffers and rows of its own, for the model's kind."""
     config = model.config
     tokens, starts = corpus.tokens, corpus.starts
     keep = np.ceil(model.keep * (1 << KEEP_BITS)).astype(np.int32)
@@ -164,9 +168,11 @@ def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Call
     in_registers = (config.architecture, config.objective) == ("skip-gram", "negatives") and not plain
     if in_registers:
         kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width, negatives)
-        flat_inputs, flat_outputs = model.inputs.reshape(-1), model.outputs.reshape(-1)
+        flat_inputs, flat_outputs = (whole.reshape(-1) for whole in model.with_spare)
+    meeting = threading.Lock()
 
-    def make() -> Job:
+    def make(thread: int) -> Job:
+        own = OwnRows(model, frequent if in_registers else 0, thread, meeting)
         sentence = np.empty(LONGEST_SENTENCE + 1, np.int32)
         errors = aligned((2 * window * -(-(negatives + 1) // LANES) * LANES,))
         scratch = aligned((max(2, negatives + 1), model.outputs.shape[1]))
@@ -177,9 +183,10 @@ def _worker(model: Word2Vec, corpus: WordCorpus, plain: bool, seed: int) -> Call
             step, begin = np.float32(rate), np.uint64(state)
             if in_registers:
                 kernel(
-                    *given, noise, flat_inputs, flat_outputs,
+                    *given, noise, flat_inputs, flat_outputs, own.frequent, own.shift,
                     window, step, begin, sigmoids, sentence, errors,
                 )  # fmt: skip
+                own.meet()
             elif config.architecture == "ngram":
                 loops.ngram_job(
                     *given, model.inputs, model.outputs, window, step, begin, sentence, scratch, scores
