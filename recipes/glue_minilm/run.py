@@ -50,14 +50,16 @@ def cell(name: str, arm: str, seed: int, asked: argparse.Namespace) -> Cell:
 
         training, scored = (sample(part, asked.rows, seed) for part in task.load(seed))
         if arm == "headway":
-            return arms.headway(task, training, scored, seed)
-        return arms.transformers(task, training, scored, seed, asked.peer, asked.model)
+            return arms.headway(task, training, scored, seed, asked.dropout)
+        return arms.transformers(task, training, scored, seed, asked.dropout, asked.peer, asked.model)
 
     def estimate() -> float:
         learned, answered = _tokens(name, asked.rows)
         return BEGINNING + task.epochs * learned / LEARNED[arm] + answered / ANSWERED[arm]
 
-    folder = RESULTS if asked.rows is None else RESULTS / f"{asked.rows}-rows"
+    folder = RESULTS / "dropout" if asked.dropout else RESULTS
+    if asked.rows is not None:
+        folder = folder / f"{asked.rows}-rows"
     return Cell(folder / f"{name}-{arm}-{seed}.json", work, estimate)
 
 
@@ -91,11 +93,12 @@ def run_all(todo: list[Cell], options: list[str], seconds: float) -> None:
 
 
 def table(asked: argparse.Namespace) -> None:
-    """Print what is there: of each task the seeds that both arms have, or that the one has that was run."""
+    """Print what is there: of each task those of the seeds that both arms have, or that the one has that was run."""
     from recipes.glue_minilm.figures import lines
 
+    every = [int(seed) for seed in asked.seeds.split(",")]
     for name, task in TASKS.items():
-        stored = {arm: {seed: cell(name, arm, seed, asked).stored() for seed in SEEDS} for arm in ARMS}
+        stored = {arm: {seed: cell(name, arm, seed, asked).stored() for seed in every} for arm in ARMS}
         said = {
             arm: {seed: one["said"] for seed, one in found.items() if one} for arm, found in stored.items()
         }
@@ -122,6 +125,7 @@ def main() -> None:
     options.add_argument("--seeds", help="these seeds, between commas", default=",".join(map(str, SEEDS)))
     options.add_argument("--minutes", type=float, default=90, help="begin nothing that would take longer")
     options.add_argument("--rows", type=int, help="of each part, to try the recipe")
+    options.add_argument("--dropout", action="store_true", help="drop what the published model drops")
     options.add_argument("--estimate", action="store_true", help="only say how long it would take")
     options.add_argument("--table", action="store_true", help="only print what is there")
     options.add_argument("--cell", help="run this one, in this process")
@@ -142,9 +146,9 @@ def main() -> None:
         print(f"{len(missing(todo))} cells, about {human_seconds(seconds)} of one core", flush=True)
         if asked.estimate:
             return
-        given = {"--peer": asked.peer, "--model": asked.model, "--rows": asked.rows}
+        given = {"--peer": asked.peer, "--model": asked.model, "--rows": asked.rows, "--seeds": asked.seeds}
         words = [word for key, value in given.items() if value is not None for word in (key, str(value))]
-        run_all(missing(todo), words, 60 * asked.minutes)
+        run_all(missing(todo), words + ["--dropout"] * asked.dropout, 60 * asked.minutes)
     table(asked)
 
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import torch
-from loop import Inputs, asked, in_batches, train
+from loop import Inputs, asked, dropouts, in_batches, train
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     job = asked()
     tokenizer: Any = AutoTokenizer.from_pretrained(job["model"])
     model: Any = AutoModelForSequenceClassification.from_pretrained(
-        job["model"], num_labels=job["classes"] or 1
+        job["model"], num_labels=job["classes"] or 1, **dropouts(job)
     )
     targets = torch.tensor(job["targets"], dtype=torch.int64 if job["classes"] else torch.float32)
 
@@ -34,7 +34,7 @@ def main() -> None:
     inputs, scored = job["inputs"], job["scored"]
     seconds = train(
         model,
-        lengths(inputs),
+        model.classifier,
         job,
         lambda rows: padded([inputs[row] for row in rows]) | {"labels": targets[rows]},
     )

@@ -18,13 +18,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from recipes.plain_transformers.call import ask
+from recipes.plain_transformers.job import common
 from recipes.text_ladder.rows import load
 
 from headway.core.progress import Silent
+from headway.core.seeding import derive
 from headway.data.examples import Examples
-from headway.ladder.encoder_training import settings_for
+from headway.ladder.encoder_training import FineTuning, settings_for
 from headway.ladder.rungs import text_rungs
+from headway.tasks import classification
 
 SETS = ("trec", "sst2")
 SEEDS = range(5)
@@ -48,18 +52,20 @@ def peer_cell(name: str, seed: int, python: str, model: str) -> dict[str, object
     (texts, labels), (scored, _) = load(name, seed)
     names = sorted(set(labels))
     settings = settings_for(len(texts), len(names))
+    encoder = FineTuning("minilm", torch.device("cpu")).open(texts)
+    head = classification.build(encoder, len(names), derive(seed, "head")).head
+    lengths = [len(ids) for ids in encoder.tokenize(texts)]
     job = {
         "model": model,
-        "seed": seed,
-        "epochs": settings.epochs,
         "rate": settings.learning_rate,
-        "batch": settings.batch_size,
+        "dropout": None,
         "bfloat16": False,
-        "max_tokens": 256,
+        "max_tokens": encoder.max_tokens,
         "classes": len(names),
         "inputs": [[text] for text in texts],
         "targets": [names.index(label) for label in labels],
         "scored": [[text] for text in scored],
+        **common(lengths, head, seed=seed, epochs=settings.epochs, batch=settings.batch_size),
     }
     found = ask(python, "classify", job)
     return {"predicted": [names[best] for best in found["said"]], "seconds": found["seconds"]}

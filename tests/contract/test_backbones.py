@@ -25,7 +25,7 @@ from headway.models.registry import (
     build_picture_backbone,
     picture_backbone_class,
 )
-from headway.training.companions import Thaw
+from headway.training.companions import DropoutFactor, Thaw
 
 TINY: dict[str, dict[str, Any]] = {
     "awd_lstm": {"vocab_size": 50, "d_model": 6, "d_cell": 9, "num_layers": 2},
@@ -318,6 +318,21 @@ def test_one_alone_equals_it_in_a_batch_in_any_order(name: str) -> None:
             _close(_each(model.features(_batch(name, (row,))))[0], whole[row])
             _close(parts[place], whole[row])
             _close(model.summarize(_batch(name, (row,)))[0], pooled[row])
+
+
+@texts
+def test_every_dropout_follows_the_factor(name: str) -> None:
+    """At 0 training computes what evaluation does; any dropout that the factor did not reach would show."""
+    model, batch = _build(name), _batch(name)
+    with torch.no_grad():
+        evaluated = model.summarize(batch)
+        model.train()
+        assert not torch.equal(model.summarize(batch), evaluated)
+        factor = DropoutFactor(model, 0.0)
+        factor.attach(torch.optim.AdamW(model.parameters()))
+        _close(model.summarize(batch), evaluated)
+        factor.after_training()
+        assert not torch.equal(model.summarize(batch), evaluated)
 
 
 @everywhere

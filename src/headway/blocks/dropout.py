@@ -1,7 +1,7 @@
 """Dropout, with a mask that is cheap to draw on the CPU; of single numbers, of a whole text, of whole words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -77,3 +77,12 @@ class EmbeddingDropout(Dropout):
         if not self.training or self.p == 0:
             return x
         return x * keep_mask((vocab_size,), self.p, x.dtype, x.device)[ids, None]
+
+
+def dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
+    """Yield every probability with which a model drops something, as (module, attribute, probability)."""
+    for module in model.modules():
+        names = ("p",) if isinstance(module, Dropout) else ("dropout", "weight_dropout")
+        for name in names:
+            if isinstance(found := getattr(module, name, None), float):
+                yield module, name, found

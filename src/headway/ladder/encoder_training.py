@@ -133,6 +133,7 @@ class FineTuning:
             epochs=2,
             thaw=0,
             batch_size=asked.batch_size,
+            dropout_factor=asked.dropout_factor,
             tokens_at_once=at_once,
         )
         places = np.arange(len(texts))

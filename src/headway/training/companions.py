@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from headway.blocks.dropout import check_probability, dropouts
 from headway.models.base import LayerGroup
 
 
@@ -70,6 +71,29 @@ class Thaw(Companion):
         for group in self.groups:
             for parameter in group.parameters:
                 parameter.requires_grad_(True)
+
+
+class DropoutFactor(Companion):
+    """Multiplies every dropout of a model for the time of a training (``drop_mult`` in fastai's ULMFiT).
+
+    Raises UsageError where a product is not below 1.
+    """
+
+    def __init__(self, model: nn.Module, factor: float) -> None:
+        self.published = list(dropouts(model))
+        self.factor = factor
+        for _, _, p in self.published:
+            check_probability(factor * p)
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Multiply."""
+        for module, name, p in self.published:
+            setattr(module, name, self.factor * p)
+
+    def after_training(self) -> None:
+        """Leave the dropouts as published."""
+        for module, name, p in self.published:
+            setattr(module, name, p)
 
 
 class EarlyStop(Companion):

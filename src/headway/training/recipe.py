@@ -7,7 +7,7 @@ from headway.core.errors import UsageError
 from headway.models.base import Backbone
 from headway.models.heads import Classifier, TokenClassifier
 from headway.training.averaging import ExponentialMean, StochasticMean
-from headway.training.companions import Companion, EarlyStop, Thaw
+from headway.training.companions import Companion, DropoutFactor, EarlyStop, Thaw
 from headway.training.groups import layered_groups
 from headway.training.settings import TrainingSettings
 
@@ -31,6 +31,8 @@ def compose(
         )
     layers = cast("Backbone", model.backbone).layer_groups()
     companions: list[Companion] = []
+    if settings.dropout_factor != 1:
+        companions.append(DropoutFactor(model, settings.dropout_factor))
     if settings.thaw or settings.frozen_groups:
         companions.append(Thaw(layers, settings.thaw, settings.frozen_groups, model))
     if settings.average == "ema":

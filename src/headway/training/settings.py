@@ -31,6 +31,7 @@ class TrainingSettings(Config):
     warmup: float = 0.1  # share of the steps
     weight_decay: float = 0.01  # not on biases and norms
     clip: float = 1.0  # of the gradient's Euclidean length over all parameters
+    dropout_factor: float = 1.0  # on each dropout of the model; 0: nothing is dropped
     optimizer: str = "adamw"  # or "nt-asgd" (training.nt_asgd), for language models
     beta2: float = 0.999  # of Adam's mean of squares; that of the mean is 0.9
     epsilon: float = 1e-8  # added to the root of the mean of squares

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from headway.blocks.dropout import dropouts
 from headway.blocks.ragged import Tokens
 from headway.core.errors import UsageError
 from headway.core.progress import Silent
@@ -177,3 +179,34 @@ def test_an_optimizer_that_must_be_validated_on_running_text_is_refused() -> Non
         compose(_model(), replace(SETTINGS, optimizer="nt-asgd"))
     with pytest.raises(UsageError, match=r"unknown optimizer 'adam'\n.*adamw, nt-asgd"):
         replace(SETTINGS, optimizer="adam")
+
+
+def test_the_dropout_factor_holds_for_the_training_and_for_every_dropout() -> None:
+    """Without dropout a step's random numbers do not matter; a model's own dropouts are back afterwards."""
+    ends = {}
+    for factor in (0.0, 1.0):
+        for seed in (0, 1):
+            model = _model()
+            settings = replace(SETTINGS, dropout_factor=factor)
+            groups, companions = compose(model, settings)
+            ids = Tokens.pack([np.arange(5), np.arange(5, 10)])
+            train(
+                model,
+                groups,
+                lambda batch, model=model: nn.functional.cross_entropy(model(batch), torch.tensor([0, 1])),
+                lambda epoch, ids=ids: [ids],
+                settings,
+                seed,
+                Silent(),
+                companions=companions,
+            )
+            ends[factor, seed] = model.head.classifier.weight.detach()
+            assert [p for _, _, p in dropouts(model)] == [p for _, _, p in dropouts(_model())]
+    assert torch.equal(ends[0.0, 0], ends[0.0, 1])
+    assert not torch.equal(ends[1.0, 0], ends[1.0, 1])
+    assert not torch.equal(ends[0.0, 0], ends[1.0, 0])
+
+
+def test_a_dropout_factor_that_drops_everything_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"dropout.*less than 1, found 1\.2"):
+        compose(_model(), replace(SETTINGS, dropout_factor=12.0))
