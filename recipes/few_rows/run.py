@@ -41,10 +41,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "probe": {"start": "probe", "head_factor": 1.0},
     "contrastive": {"contrastive": 80},
     "fresh layer": {"fresh_layers": 1},
+    "no dropout": {"dropout_factor": 0.0},
 }
 CELLS = (
     *((100, 0, recipe) for recipe in RECIPES),
-    *((500, 0, recipe) for recipe in ("before", "default", "probe")),
+    *((500, 0, recipe) for recipe in ("before", "default", "probe", "no dropout")),
     *((100, 1, recipe) for recipe in RECIPES),
 )
 
