@@ -29,8 +29,9 @@ class OwnRows:
         self._lock = lock
         own = slice(self.shift, self.shift + frequent)
         self._rows = [(whole[:frequent], whole[own]) for whole in model.with_spare if frequent]
-        for common, rows in self._rows:
-            rows[:] = common
+        with lock:
+            for common, rows in self._rows:
+                rows[:] = common
 
     def meet(self) -> None:
         """Make the mean of the thread's rows and the common ones both; one thread at a time."""
