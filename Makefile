@@ -83,7 +83,7 @@ recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cel
 	.venv-references/bin/python -m recipes.text_ladder.run \
 	  --peer .venv-references/bin/python --model .venv-references/minilm
 
-recipe-glue: .venv-references/.ready  ## GLUE's tasks, SNLI and SQuAD; about 100 minutes on 2 cores; cells that are there are kept
+recipe-glue: .venv-references/.ready  ## GLUE's tasks, SNLI and SQuAD; about 90 minutes on 2 cores; cells that are there are kept
 	.venv-references/bin/python -m recipes.glue_minilm.run \
 	  --peer .venv-references/bin/python --model .venv-references/minilm
 
