@@ -70,8 +70,8 @@ class Word2Vec:
     """The state: ``inputs`` and ``outputs``, aligned float32 matrices of padded rows, in the order of the counts.
 
     words: V of them with their ``counts`` [V], most frequent first; seed: of the first values. The inputs are drawn
-    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes. ``with_spare`` are the same
-    two matrices with ``spare`` rows of zeros behind the words', for the trainer.
+    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes. ``outputs_with_spare``
+    has ``spare`` rows of zeros behind the words' outputs, for the trainer.
     """
 
     def __init__(
@@ -83,8 +83,9 @@ class Word2Vec:
         D, V = config.d_model, len(words)
         self.width = -(-D // LANES) * LANES
         wide = self.width * (config.window if config.architecture == "ngram" else 1)
-        self.with_spare = aligned((V + spare, self.width)), aligned((V + spare, wide))
-        self.inputs, self.outputs = (whole[:V] for whole in self.with_spare)
+        self.inputs = aligned((V, self.width))
+        self.outputs_with_spare = aligned((V + spare, wide))
+        self.outputs = self.outputs_with_spare[:V]
         draw = generator(seed, "word2vec", "inputs")
         for begin in range(0, V, 65_536):  # so that no second matrix is needed
             rows = self.inputs[begin : begin + 65_536, :D]

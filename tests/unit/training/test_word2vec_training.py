@@ -178,9 +178,7 @@ def test_one_thread_equals_plain_numpy(kind: str, plain: bool) -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_thread_learns_the_same_in_rows_of_its_own_and_then_halves_them_with_the_others(
-    shared: bool,
-) -> None:
+def test_a_thread_learns_the_same_in_outputs_of_its_own_and_adds_it_to_the_common_ones(shared: bool) -> None:
     corpus = _corpus()
     config = Word2VecConfig(d_model=20, window=3, negatives=3, sample=0.05, shared=shared)
     frequent, threads = 5, 2
@@ -190,23 +188,23 @@ def test_a_thread_learns_the_same_in_rows_of_its_own_and_then_halves_them_with_t
     kernel(
         corpus.tokens, corpus.starts, 0, len(corpus.starts) - 1,
         np.ceil(model.keep * 2**24).astype(np.int32), noise_table(model.noise, SEED),
-        *(whole.reshape(-1) for whole in model.with_spare), own.frequent, own.shift,
+        model.inputs.reshape(-1), model.outputs_with_spare.reshape(-1), own.frequent, own.shift,
         3, np.float32(RATE), np.uint64(derive(SEED, "word2vec", 0, 0)), sigmoid_table(),
         np.empty(LONGEST_SENTENCE + 1, np.int32), aligned((2 * 3 * LANES,)),
     )  # fmt: skip
-    reference = Reference(corpus, config)
-    starts = reference.v.copy(), np.zeros_like(reference.u)
-    learned = reference.run()
-    mine = slice(own.shift, own.shift + frequent)
-    for whole, start, found in zip(model.with_spare, starts, learned, strict=True):
-        assert np.abs(whole[:frequent] - start[:frequent]).max() == 0  # the common ones are as they were
-        assert np.abs(whole[mine] - found[:frequent]).max() < 1e-6
-        assert np.abs(whole[frequent : len(corpus.words)] - found[frequent:]).max() < 1e-6
-        assert not whole[own.shift + frequent :].any() and not whole[len(corpus.words) : own.shift].any()
+    v, u = Reference(corpus, config).run()
+    mine = model.outputs_with_spare[own.shift : own.shift + frequent]
+    assert np.abs(model.inputs - v).max() < 1e-6
+    assert np.abs(mine - u[:frequent]).max() < 1e-6 and np.abs(u[:frequent]).max() > 0.05
+    assert np.abs(model.outputs[frequent:] - u[frequent:]).max() < 1e-6
+    assert not model.outputs[:frequent].any()  # the common ones, and the other thread's, are as they were
+    assert not model.outputs_with_spare[len(corpus.words) : own.shift].any()
+    model.outputs[:frequent] += 1  # by another thread, meanwhile
     own.meet()
-    for whole, start, found in zip(model.with_spare, starts, learned, strict=True):
-        assert np.abs(whole[:frequent] - (start + found)[:frequent] / 2).max() < 1e-6
-        assert np.array_equal(whole[:frequent], whole[mine])
+    assert np.abs(model.outputs[:frequent] - (u[:frequent] + 1)).max() < 1e-6
+    assert np.array_equal(model.outputs[:frequent], mine)
+    own.meet()  # nothing was learned since
+    assert np.abs(model.outputs[:frequent] - (u[:frequent] + 1)).max() < 1e-6
 
 
 def test_words_of_a_thousandth_of_the_noise_have_rows_of_their_own_in_several_threads() -> None:

@@ -8,7 +8,7 @@ and can be asked for early; the logistic function comes from a table, made into 
 kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). In the rows of rare words they seldom
-meet, and an update that is lost costs less than a lock; of the ``frequent`` first words each thread has rows of its
+meet, and an update that is lost costs less than a lock; of the ``frequent`` first words each thread has outputs of its
 own, ``shift`` rows further (`own_rows.py`).
 """
 
@@ -55,12 +55,11 @@ def skip_gram(width: int, negatives: int) -> Kernel:
                 reach = window - upper(state) % window
                 targets[0] = _row(sentence[centre], frequent, shift) * width
                 ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
-                coming = _coming(sentence, centre + window + 1, length)
-                prefetch_row(inputs, _row(coming, frequent, shift) * width, width)
+                prefetch_row(inputs, np.int64(_coming(sentence, centre + window + 1, length)) * width, width)
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
                         continue
-                    place = _row(sentence[near], frequent, shift) * width
+                    place = np.int64(sentence[near]) * width
                     _draw(noise, drawn, targets, frequent, shift, width, count)
                     drawn += negatives
                     _draw(noise, drawn, ahead, frequent, shift, width, count)
@@ -99,8 +98,7 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
                 reach = window - upper(state) % window
                 targets[0] = _row(sentence[centre], frequent, shift) * width
                 ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
-                coming = _coming(sentence, centre + window + 1, length)
-                prefetch_row(inputs, _row(coming, frequent, shift) * width, width)
+                prefetch_row(inputs, np.int64(_coming(sentence, centre + window + 1, length)) * width, width)
                 _draw(noise, drawn, targets, frequent, shift, width, count)
                 drawn += negatives
                 _draw(noise, drawn, ahead, frequent, shift, width, count)
@@ -108,7 +106,7 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
                     if near == centre:
                         continue
-                    place = _row(sentence[near], frequent, shift) * width
+                    place = np.int64(sentence[near]) * width
                     around[inside] = place
                     write_scores(inputs, place, outputs, targets, errors, inside * stride, width, count)
                     _score(errors, inside * stride, targets, for_word, for_noise, count)
@@ -121,7 +119,7 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
 
 @njit(inline="always")
 def _row(word, frequent, shift):
-    """Return the number of a word's row; that of one of the ``frequent`` first is the thread's own."""
+    """Return the number of a word's output; that of one of the ``frequent`` first is the thread's own."""
     return np.int64(word) + (shift if word < frequent else 0)
 
 

@@ -1,9 +1,9 @@
-"""Rows that a thread has to itself: those of the most frequent words, in which threads would meet all the time.
+"""Outputs that a thread has to itself: those of the most frequent words, in which threads would meet all the time.
 
 Two threads that write to one row take it from each other's cache: without rows of their own, two took two thirds of
-one's time, not half (docs/results.md). After each job the mean of a thread's rows and the common ones becomes both. An
-output that is corrected a hundred times in a job has found its place by then, and so has the mean; a rarer word's row
-would lose half of what it learned, so it is common to all threads. With one thread there are none.
+one's time, not half (docs/results.md). After each job, a short one, what a thread's rows have learned in it is added to
+the common ones, and the thread goes on from these: what every thread learns counts whole, as without rows of their own.
+(Their mean would count half of it, and averaged vectors then say less of a text.) With one thread there are none.
 """
 
 import threading
@@ -12,7 +12,7 @@ import numpy as np
 
 from headway.models.word2vec import Word2Vec, noise_shares
 
-LEAST_SHARE = 1e-3  # of the noise: with 5 negatives about a hundred corrections in a job of 10,000 words
+LEAST_SHARE = 1e-3  # of the noise; about a hundred words of a natural text have as much
 
 
 def frequent_words(counts: np.ndarray, threads: int) -> int:
@@ -21,22 +21,22 @@ def frequent_words(counts: np.ndarray, threads: int) -> int:
 
 
 class OwnRows:
-    """One thread's rows of the ``frequent`` first words: the model's spare ones, ``shift`` rows behind the common."""
+    """One thread's outputs of the ``frequent`` first words: spare ones of the model, ``shift`` rows further."""
 
     def __init__(self, model: Word2Vec, frequent: int, thread: int, lock: threading.Lock) -> None:
         self.frequent = frequent
         self.shift = len(model.words) + thread * frequent
+        self._common = model.outputs[:frequent]
+        self._own = model.outputs_with_spare[self.shift : self.shift + frequent]
         self._lock = lock
-        own = slice(self.shift, self.shift + frequent)
-        self._rows = [(whole[:frequent], whole[own]) for whole in model.with_spare if frequent]
         with lock:
-            for common, rows in self._rows:
-                rows[:] = common
+            self._own[:] = self._common
+        self._before = self._own.copy()
 
     def meet(self) -> None:
-        """Make the mean of the thread's rows and the common ones both; one thread at a time."""
+        """Add what the thread's rows have learned since they last met the common ones to these, and take them over."""
         with self._lock:
-            for common, rows in self._rows:
-                common += rows
-                common *= 0.5
-                rows[:] = common
+            self._common += self._own
+            self._common -= self._before
+            self._own[:] = self._common
+        self._before[:] = self._own

@@ -1,4 +1,5 @@
-"""Training word2vec: jobs of about 10,000 words, taken one after the other by as many threads as are asked for.
+"""Training word2vec: jobs of about 10,000 words (1,000 in several threads), one after the other by as many threads as
+are asked for.
 
 A job's random numbers and its rate are functions of its number alone. With one thread the jobs come in order, and the
 same seed gives the same bytes; with several, threads write to the same rows without locks, and it does not.
@@ -25,6 +26,7 @@ from headway.training.word2vec.own_rows import OwnRows, frequent_words
 from headway.training.word2vec.sigmoid import sigmoid_table
 
 JOB_WORDS = 10_000
+SHORT_JOB_WORDS = 1_000  # of several threads, whose own rows then meet the common ones often
 _MOST_NEGATIVES = 120
 
 Job = Callable[[int, int, float, int], None]  # first and last sentence, rate, random state
@@ -54,10 +56,11 @@ def train(
     """Train from scratch. Raises TrainingError when nothing can be learned or the numbers overflow, UsageError."""
     progress = progress or Silent()
     _check(corpus, config, training)
-    bounds = corpus.jobs(JOB_WORDS)
+    threads = training.threads or cores()
+    bounds = corpus.jobs(JOB_WORDS if threads == 1 else SHORT_JOB_WORDS)
     jobs = len(bounds) - 1
     total = training.epochs * jobs
-    threads = min(training.threads or cores(), total)
+    threads = min(threads, total)
     frequent = frequent_words(corpus.counts, threads)
     model = Word2Vec(config, corpus.words, corpus.counts, seed, spare=frequent * threads)
     make = _compiled(model, corpus, frequent, training.plain, seed, progress)
@@ -168,7 +171,7 @@ def _worker(
     in_registers = (config.architecture, config.objective) == ("skip-gram", "negatives") and not plain
     if in_registers:
         kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width, negatives)
-        flat_inputs, flat_outputs = (whole.reshape(-1) for whole in model.with_spare)
+        flat_inputs, flat_outputs = model.inputs.reshape(-1), model.outputs_with_spare.reshape(-1)
     meeting = threading.Lock()
 
     def make(thread: int) -> Job:
