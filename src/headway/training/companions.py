@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from headway.blocks.dropout import check_probability, dropouts
+from headway.blocks.dropout import dropouts
+from headway.core.errors import UsageError
 from headway.models.base import LayerGroup
 
 
@@ -82,8 +83,13 @@ class DropoutFactor(Companion):
     def __init__(self, model: nn.Module, factor: float) -> None:
         self.published = list(dropouts(model))
         self.factor = factor
-        for _, _, p in self.published:
-            check_probability(factor * p)
+        largest = max((p for _, _, p in self.published), default=0.0)
+        if factor * largest >= 1:
+            raise UsageError(
+                f"makes a dropout of {largest:g} one of {factor * largest:g}, which must be less than 1",
+                where="dropout_factor",
+                remedy=f"Give less than {1 / largest:g}.",
+            )
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Multiply."""

@@ -208,5 +208,5 @@ def test_the_dropout_factor_holds_for_the_training_and_for_every_dropout() -> No
 
 
 def test_a_dropout_factor_that_drops_everything_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"dropout.*less than 1, found 1\.2"):
+    with pytest.raises(UsageError, match=r"dropout_factor: makes a dropout of 0\.1 one of 1\.2"):
         compose(_model(), replace(SETTINGS, dropout_factor=12.0))
