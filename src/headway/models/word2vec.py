@@ -70,8 +70,8 @@ class Word2Vec:
     """The state: ``inputs`` and ``outputs``, aligned float32 matrices of padded rows, in the order of the counts.
 
     words: V of them with their ``counts`` [V], most frequent first; seed: of the first values. The inputs are drawn
-    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes. ``outputs_with_spare``
-    has ``spare`` rows of zeros behind the words' outputs, for the trainer.
+    from (-1/D, 1/D), the outputs are zero, and so is the padding, which no update changes. ``inputs_with_spare`` and
+    ``outputs_with_spare`` have ``spare`` rows of zeros behind those of the words, for the trainer.
     """
 
     def __init__(
@@ -83,7 +83,8 @@ class Word2Vec:
         D, V = config.d_model, len(words)
         self.width = -(-D // LANES) * LANES
         wide = self.width * (config.window if config.architecture == "ngram" else 1)
-        self.inputs = aligned((V, self.width))
+        self.inputs_with_spare = aligned((V + spare, self.width))
+        self.inputs = self.inputs_with_spare[:V]
         self.outputs_with_spare = aligned((V + spare, wide))
         self.outputs = self.outputs_with_spare[:V]
         draw = generator(seed, "word2vec", "inputs")

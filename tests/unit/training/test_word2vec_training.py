@@ -1,18 +1,22 @@
 """Word2vec's kernels against plain numpy, step by step; one thread's bytes; what several threads learn."""
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
 import pytest
+from llvmlite.binding import get_host_cpu_features
 
 from headway.core.errors import TrainingError, UsageError
 from headway.core.seeding import derive, generator
 from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus, encode
-from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned, noise_shares
+from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned
 from headway.training.word2vec.kernels import skip_gram, skip_gram_shared
-from headway.training.word2vec.own_rows import LEAST_SHARE, OwnRows, frequent_words
+from headway.training.word2vec.own_rows import OwnRows, frequent_words, slices
 from headway.training.word2vec.sigmoid import LARGEST, STEPS, sigmoid_table
 from headway.training.word2vec.train import Training, noise_table, train
 
@@ -161,7 +165,11 @@ def _cases() -> Iterator[tuple[str, bool]]:
             yield kind, False  # there are two forms: in registers, and plain
 
 
-@pytest.mark.parametrize(("kind", "plain"), list(_cases()))
+def _name(value: object) -> str:
+    return str(value) if isinstance(value, str) else ("plain" if value else "in registers")
+
+
+@pytest.mark.parametrize(("kind", "plain"), list(_cases()), ids=_name)
 def test_one_thread_equals_plain_numpy(kind: str, plain: bool) -> None:
     corpus = _corpus()
     config = Word2VecConfig(**{"d_model": 20, "window": 3, "negatives": 3, "sample": 0.05, **KINDS[kind]})  # type: ignore[arg-type]
@@ -178,40 +186,81 @@ def test_one_thread_equals_plain_numpy(kind: str, plain: bool) -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_thread_learns_the_same_in_outputs_of_its_own_and_adds_it_to_the_common_ones(shared: bool) -> None:
+def test_a_thread_learns_the_same_in_rows_of_its_own_and_adds_it_to_the_common_ones(shared: bool) -> None:
     corpus = _corpus()
     config = Word2VecConfig(d_model=20, window=3, negatives=3, sample=0.05, shared=shared)
     frequent, threads = 5, 2
     model = Word2Vec(config, corpus.words, corpus.counts, SEED, spare=frequent * threads)
+    start = model.inputs[:frequent].copy()
     own = OwnRows(model, frequent, 1, Lock())
     kernel = (skip_gram_shared if shared else skip_gram)(model.width, 3)
     kernel(
         corpus.tokens, corpus.starts, 0, len(corpus.starts) - 1,
         np.ceil(model.keep * 2**24).astype(np.int32), noise_table(model.noise, SEED),
-        model.inputs.reshape(-1), model.outputs_with_spare.reshape(-1), own.frequent, own.shift,
+        model.inputs_with_spare.reshape(-1), model.outputs_with_spare.reshape(-1), own.frequent, own.shift,
         3, np.float32(RATE), np.uint64(derive(SEED, "word2vec", 0, 0)), sigmoid_table(),
         np.empty(LONGEST_SENTENCE + 1, np.int32), aligned((2 * 3 * LANES,)),
     )  # fmt: skip
     v, u = Reference(corpus, config).run()
-    mine = model.outputs_with_spare[own.shift : own.shift + frequent]
-    assert np.abs(model.inputs - v).max() < 1e-6
-    assert np.abs(mine - u[:frequent]).max() < 1e-6 and np.abs(u[:frequent]).max() > 0.05
-    assert np.abs(model.outputs[frequent:] - u[frequent:]).max() < 1e-6
-    assert not model.outputs[:frequent].any()  # the common ones, and the other thread's, are as they were
-    assert not model.outputs_with_spare[len(corpus.words) : own.shift].any()
-    model.outputs[:frequent] += 1  # by another thread, meanwhile
-    own.meet()
-    assert np.abs(model.outputs[:frequent] - (u[:frequent] + 1)).max() < 1e-6
-    assert np.array_equal(model.outputs[:frequent], mine)
-    own.meet()  # nothing was learned since
-    assert np.abs(model.outputs[:frequent] - (u[:frequent] + 1)).max() < 1e-6
+    V = len(corpus.words)
+    sides = (
+        (model.inputs, model.inputs_with_spare, v, start),
+        (model.outputs, model.outputs_with_spare, u, np.zeros_like(start)),
+    )
+    for common, whole, learned, before in sides:
+        mine = whole[own.shift : own.shift + frequent]
+        assert np.abs(mine - learned[:frequent]).max() < 1e-6
+        assert np.abs(learned[:frequent] - before).max() > 0.05
+        assert np.abs(common[frequent:] - learned[frequent:]).max() < 1e-6
+        assert np.array_equal(common[:frequent], before)  # these, and the other thread's, are as they were
+        assert not whole[V : own.shift].any()
+        common[:frequent] += 1  # by another thread, meanwhile
+    for _ in range(2):  # the second time nothing was learned since
+        own.meet(all_of_them=True)
+        for common, whole, learned, _ in sides:
+            assert np.abs(common[:frequent] - (learned[:frequent] + 1)).max() < 1e-6
+            assert np.array_equal(common[:frequent], whole[own.shift : own.shift + frequent])
 
 
-def test_words_of_a_thousandth_of_the_noise_have_rows_of_their_own_in_several_threads() -> None:
-    counts = np.array([10_000, 5_000, 400, 3, 2, 1])
-    assert noise_shares(counts)[3] > LEAST_SHARE > noise_shares(counts)[4]
-    assert frequent_words(counts, 2) == 4
-    assert frequent_words(counts, 1) == 0
+def test_slices_of_own_rows_grow_twofold_and_meet_half_as_often() -> None:
+    assert frequent_words(50_000, 1) == 0
+    assert frequent_words(50_000, 2) == 32 + 64 + 128 + 256 + 512
+    assert frequent_words(40, 2) == 40
+    assert slices(100) == [(0, 32, 1), (32, 96, 2), (96, 100, 4), (100, 100, 8), (100, 100, 16)]
+    words = [f"w{number}" for number in range(100)]
+    model = Word2Vec(Word2VecConfig(d_model=4), words, np.full(100, 5), SEED, spare=100)
+    own = OwnRows(model, 100, 0, Lock())
+    model.outputs_with_spare[own.shift :, 0] += 1  # what the thread has learned
+    met = []
+    for _ in range(4):
+        own.meet()
+        met.append([model.outputs[row, 0] == 1 for row in (0, 31, 32, 95, 96, 99)])
+    assert met == [
+        [True, True, False, False, False, False],
+        [True, True, True, True, False, False],
+        [True, True, True, True, False, False],
+        [True] * 6,
+    ]
+
+
+def test_strips_of_8_floats_learn_what_those_of_16_do() -> None:
+    """What a processor without AVX-512 runs, in a process of its own."""
+    if not get_host_cpu_features().get("avx2"):
+        pytest.skip("needs a processor with AVX2")
+    code = f"""
+import sys
+import pytest
+from headway.training.word2vec import rows
+assert rows.LANES == 8
+sys.exit(pytest.main(["-p", "no:cacheprovider", {__file__!r}, "-k", "plain_numpy and registers"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:

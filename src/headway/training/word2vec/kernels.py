@@ -3,12 +3,12 @@ per call.
 
 What makes these faster than plain loops (`loops.py`, which compute the same): the outputs of an input are scored all
 at once, and then corrected (`rows.py`), each part of a row being read when it is needed and written once; negatives are
-read one after the other from a shuffled table instead of being drawn, so that those of the next prediction are known
+read one after the other from a shuffled table instead of being drawn, so that those of the next predictions are known
 and can be asked for early; the logistic function comes from a table, made into errors times the rate once a job. A
 kernel is compiled for one width of rows and one number of negatives, and numba keeps it on disk.
 
 Hogwild: threads write to the same matrices without locks (Recht et al. 2011). In the rows of rare words they seldom
-meet, and an update that is lost costs less than a lock; of the ``frequent`` first words each thread has outputs of its
+meet, and an update that is lost costs less than a lock; of the ``frequent`` first words each thread has rows of its
 own, ``shift`` rows further (`own_rows.py`).
 """
 
@@ -20,14 +20,13 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import LANES, correct, correct_window, is_wide, prefetch_row, write_scores
-from headway.training.word2vec.sigmoid import step_of
+from headway.training.word2vec.rows import correct, correct_window, prefetch_row, stride, write_errors
 
 Kernel = Callable[..., np.uint64]
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 
 
 @cache
@@ -36,38 +35,33 @@ def skip_gram(width: int, negatives: int) -> Kernel:
     of its own, and is a step of its own.
     """
     count = negatives + 1
-    wide = is_wide(width)
 
     @njit(**OPTIONS)
     def job(
         tokens, starts, first, last, keep, noise, inputs, outputs, frequent, shift,
         window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
-        targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        later = np.zeros(count, np.int64)
-        for_word, for_noise = (_ONE - sigmoids) * rate, -sigmoids * rate
+        most = 2 * window * len(sentence) + 2
+        xs, targets = np.empty(most, np.int64), np.empty(most, np.int64)
+        ys = np.empty(4 * count, np.int64)  # a ring: the outputs of four pairs, of which three are in use
+        for_word, for_noise = _error_tables(sigmoids, rate)
         state = step(state)
         drawn = upper(state)
         for number in range(first, last):
             length, state = thin(tokens, starts[number], starts[number + 1], keep, sentence, state)
-            for centre in range(length):
-                state = step(state)
-                reach = window - upper(state) % window
-                targets[0] = _row(sentence[centre], frequent, shift) * width
-                ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
-                prefetch_row(inputs, np.int64(_coming(sentence, centre + window + 1, length)) * width, width)
-                for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
-                    if near == centre:
-                        continue
-                    place = np.int64(sentence[near]) * width
-                    _draw(noise, drawn, targets, frequent, shift, width, count)
-                    drawn += negatives
-                    _draw(noise, drawn, ahead, frequent, shift, width, count)
-                    if wide:
-                        _draw(noise, drawn + negatives, later, frequent, shift, width, count)
-                    write_scores(inputs, place, outputs, targets, errors, 0, width, count)
-                    _score(errors, 0, targets, for_word, for_noise, count)
-                    correct(inputs, place, outputs, targets, errors, ahead, later, width, count)
+            pairs, state = _list_pairs(sentence, length, window, xs, targets, frequent, shift, width, state)
+            for pair in range(2):
+                ys[pair * count] = targets[pair]
+                _draw(noise, drawn + pair * negatives, ys, pair * count, frequent, shift, width, count)
+            for pair in range(pairs):
+                now, later = (pair & 3) * count, (pair + 2 & 3) * count
+                write_errors(
+                    inputs, xs, pair, 1, outputs, ys, now, for_word, for_noise, errors, 0, width, count
+                )
+                ys[later] = targets[pair + 2]
+                _draw(noise, drawn + 2 * negatives, ys, later, frequent, shift, width, count)
+                correct(inputs, xs, pair, outputs, ys, now, later, errors, width, count)
+                drawn += negatives
         return state
 
     return job
@@ -79,16 +73,16 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
     small matrix product each way, all of whose errors are taken before anything is updated.
     """
     count = negatives + 1
-    stride = -(-count // LANES) * LANES
+    between = stride(count)
 
     @njit(**OPTIONS)
     def job(
         tokens, starts, first, last, keep, noise, inputs, outputs, frequent, shift,
         window, rate, state, sigmoids, sentence, errors,
     ):  # fmt: skip
-        targets, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        around = np.empty(2 * window, np.int64)
-        for_word, for_noise = (_ONE - sigmoids) * rate, -sigmoids * rate
+        ys, ahead = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        xs = np.empty(2 * window, np.int64)
+        for_word, for_noise = _error_tables(sigmoids, rate)
         state = step(state)
         drawn = upper(state)
         for number in range(first, last):
@@ -96,30 +90,68 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
             for centre in range(length):
                 state = step(state)
                 reach = window - upper(state) % window
-                targets[0] = _row(sentence[centre], frequent, shift) * width
-                ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
-                prefetch_row(inputs, np.int64(_coming(sentence, centre + window + 1, length)) * width, width)
-                _draw(noise, drawn, targets, frequent, shift, width, count)
+                ys[0] = _row(sentence[centre], frequent, shift) * width
+                _draw(noise, drawn, ys, 0, frequent, shift, width, count)
                 drawn += negatives
-                _draw(noise, drawn, ahead, frequent, shift, width, count)
+                ahead[0] = _row(_coming(sentence, centre + 1, length), frequent, shift) * width
+                _draw(noise, drawn, ahead, 0, frequent, shift, width, count)
+                coming = _row(_coming(sentence, centre + window + 1, length), frequent, shift)
+                prefetch_row(inputs, coming * width, width)
                 inside = 0
                 for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
-                    if near == centre:
-                        continue
-                    place = np.int64(sentence[near]) * width
-                    around[inside] = place
-                    write_scores(inputs, place, outputs, targets, errors, inside * stride, width, count)
-                    _score(errors, inside * stride, targets, for_word, for_noise, count)
-                    inside += 1
-                correct_window(inputs, around, inside, outputs, targets, errors, ahead, width, count)
+                    if near != centre:
+                        xs[inside] = _row(sentence[near], frequent, shift) * width
+                        inside += 1
+                for even in range(0, inside - 1, 2):
+                    place = even * between
+                    write_errors(
+                        inputs, xs, even, 2, outputs, ys, 0, for_word, for_noise, errors, place, width, count
+                    )
+                if inside % 2:
+                    odd, place = inside - 1, (inside - 1) * between
+                    write_errors(
+                        inputs, xs, odd, 1, outputs, ys, 0, for_word, for_noise, errors, place, width, count
+                    )
+                correct_window(inputs, xs, inside, outputs, ys, errors, ahead, width, count)
         return state
 
     return job
 
 
 @njit(inline="always")
+def _error_tables(sigmoids, rate):
+    """Return the error times the rate of a word in each step of the logistic function, and that of noise; the latter
+    has one entry more, zero, for noise that is the word itself and does not count.
+    """
+    for_noise = np.zeros(len(sigmoids) + 1, np.float32)
+    for_noise[:-1] = -sigmoids * rate
+    return (_ONE - sigmoids) * rate, for_noise
+
+
+@njit(inline="always")
+def _list_pairs(sentence, length, window, xs, targets, frequent, shift, width, state):
+    """Write where the rows of each pair of a sentence begin: the input of a word nearby, and the output of the word in
+    the middle, which it predicts; and behind the last pair two more that can be asked for. Return how many pairs
+    there are, and the next state.
+    """
+    pairs = 0
+    for centre in range(length):
+        state = step(state)
+        reach = window - upper(state) % window
+        target = _row(sentence[centre], frequent, shift) * width
+        for near in range(max(centre - reach, 0), min(centre + reach + 1, length)):
+            if near != centre:
+                xs[pairs] = _row(sentence[near], frequent, shift) * width
+                targets[pairs] = target
+                pairs += 1
+    xs[pairs : pairs + 2] = 0
+    targets[pairs : pairs + 2] = 0
+    return pairs, state
+
+
+@njit(inline="always")
 def _row(word, frequent, shift):
-    """Return the number of a word's output; that of one of the ``frequent`` first is the thread's own."""
+    """Return the number of a word's row; that of one of the ``frequent`` first is the thread's own."""
     return np.int64(word) + (shift if word < frequent else 0)
 
 
@@ -130,17 +162,8 @@ def _coming(sentence, place, length):
 
 
 @njit(inline="always")
-def _draw(noise, drawn, places, frequent, shift, width, count):
-    """Write where the rows of the words behind a place of the noise begin, to places[1:]."""
+def _draw(noise, drawn, ys, begin, frequent, shift, width, count):
+    """Write where the outputs of the words behind a place of the noise begin, behind ys[begin]."""
     mask = np.int64(len(noise) - 1)
     for k in range(1, count):
-        places[k] = _row(noise[np.uint64((drawn + k) & mask)], frequent, shift) * width
-
-
-@njit(inline="always", fastmath=True)
-def _score(errors, first, targets, for_word, for_noise, count):
-    """Make errors, times the rate, of the scores of a word and its noise, in which the word itself does not count."""
-    errors[first] = for_word[step_of(errors[first])]
-    for k in range(1, count):
-        error = for_noise[step_of(errors[first + k])]
-        errors[first + k] = _ZERO if targets[k] == targets[0] else error
+        ys[begin + k] = _row(noise[np.uint64((drawn + k) & mask)], frequent, shift) * width

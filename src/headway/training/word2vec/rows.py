@@ -1,46 +1,46 @@
 """What a kernel does with rows of matrices, as numba intrinsics.
 
-A row of ``width`` floats (a multiple of 16) is worked on in strips of 16, each an LLVM vector. LLVM cuts these to what
-the processor has: one register with AVX-512, two with AVX2, four with NEON or SSE. Scores, and the corrections of a
-window, go strip by strip through all rows that take part, so nothing is spilled however wide these are. The corrections
-of a pair go row by row, the input's row and what becomes of it in registers (the rows' two halves one after the other
-where they are too wide for that): threads meet in the rows of frequent words, and one that works through six of these
-side by side loses them to the other more often than one that is done with each at once (two threads need half the
-time). Multiply-adds are `llvm.fmuladd`, which LLVM may fuse where the processor can; `llvm.fma` would call a library
-function where it cannot.
+A row of ``width`` floats (a multiple of 16) is worked on strip by strip, through all rows that take part. A strip is an
+LLVM vector of as many floats as a register has: 16 with AVX-512, otherwise 8 (one register of AVX2, two of NEON or
+SSE), so that nothing is spilled. Multiply-adds are `llvm.fmuladd`, which LLVM may fuse where the processor can;
+`llvm.fma` would call a library function where it cannot.
 
 Matrices come flat, aligned to 64 bytes, with rows padded to ``width``; a row is named by the offset of its first float.
-``width`` and ``count``, the number of outputs, are constants. ``ahead`` are rows that will soon be read and written:
-they are asked for strip by strip, so that what is fetched and what is computed share the time.
+``width`` and ``count``, the number of outputs, are constants. Rows that will soon be needed are asked for line by line,
+so that what is fetched and what is computed share the time.
 """
 
-import itertools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
+from headway.training.word2vec.sigmoid import LARGEST, STEPS
+
+_HOST = get_host_cpu_features().flatten()
+LANES = 16 if "+avx512f" in os.environ.get("NUMBA_CPU_FEATURES", _HOST) else 8
 ALIGNMENT = 4 * LANES  # bytes
+LINE = 16  # floats of a cache's line
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _INT, _LONG = ir.IntType(32), ir.IntType(64)
+_INTS = ir.VectorType(_INT, LANES)
 _BYTES = ir.IntType(8).as_pointer()
 _ZEROS = ir.Constant(_VECTOR, None)
-_HELD = 10  # strips of a row that registers hold twice, of 32 with 16 floats each
+_SCALE = STEPS / (2 * LARGEST)
 
 Code = Callable[[Any, Any, Any, Any], Any]  # what writes LLVM code: (context, builder, signature, values)
 
 
-def is_wide(width: int) -> bool:
-    """Return whether a row is more than registers hold: one thread then waits for the third cache, and is faster by a
-    tenth when rows are asked for two pairs early. Narrow rows come soon enough, and asking costs them a twentieth.
-    """
-    return width > _HELD * LANES
+def stride(count: int) -> int:
+    """Return how far apart in memory the errors of two inputs begin, each with ``count`` outputs."""
+    return -(-count // LANES) * LANES
 
 
 @intrinsic(prefer_literal=True)
@@ -49,7 +49,7 @@ def prefetch_row(typing: Any, matrix: Any, place: Any, width: Any) -> tuple[Any,
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         row = _Array(context, builder, signature.args[0], values[0]).row(values[1])
-        for strip in range(width.literal_value // LANES):
+        for strip in range(0, width.literal_value // LANES, LINE // LANES):
             _prefetch(builder, row, _LONG(strip))
         return context.get_dummy_value()
 
@@ -57,138 +57,162 @@ def prefetch_row(typing: Any, matrix: Any, place: Any, width: Any) -> tuple[Any,
 
 
 @intrinsic(prefer_literal=True)
-def write_scores(
+def write_errors(
     typing: Any,
     inputs: Any,
-    place: Any,
-    outputs: Any,
-    places: Any,
-    scores: Any,
+    xs: Any,
     first: Any,
+    together: Any,
+    outputs: Any,
+    ys: Any,
+    begin: Any,
+    for_word: Any,
+    for_noise: Any,
+    errors: Any,
+    place: Any,
     width: Any,
     count: Any,
 ) -> tuple[Any, Code]:
-    """Write the inner products of an input's row with those of the outputs at ``places`` to scores[first:], which is
-    aligned; the places up to the next multiple of 16 are written too. Terms are added in an order of LLVM's choice.
+    """Write to errors[place:] by how much the scores of an input with each output at ys[begin:] are wrong.
+
+    A score is the inner product of two rows, whose terms are added in an order of LLVM's choice. for_word, for_noise:
+    the error in each step of the logistic function, for the first output and for the others; one of these that is the
+    first one again has the error behind the last step. together: how many inputs at xs[first:] are scored at once, a
+    constant; the errors of the second begin ``stride(count)`` further.
     """
+    numbers, outs = range(together.literal_value), range(count.literal_value)
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        x_rows, y_rows, offsets, written = _arrays(context, builder, signature, values, (0, 2, 3, 4))
-        x = x_rows.row(values[1])
-        ys = [y_rows.row(offsets.element(k)) for k in range(count.literal_value)]
-        target = written.row(values[5])
-        for number, begin in enumerate(range(0, len(ys), LANES)):
-            part = ys[begin : begin + LANES]
-            sums = [cgutils.alloca_once(builder, _VECTOR) for _ in part]
-            for total in sums:
-                builder.store(_ZEROS, total)
-            with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
-                taken = _load(builder, x, loop.index)
-                for y, total in zip(part, sums, strict=True):
-                    added = _multiply_add(builder, taken, _load(builder, y, loop.index), builder.load(total))
+        arrays = _arrays(context, builder, signature, values, (0, 1, 4, 5, 7, 8, 9))
+        x_rows, x_places, y_rows, y_places, word_errors, noise_errors, written = arrays
+        places = [y_places.element(values[6], k) for k in outs]
+        x = [x_rows.row(x_places.element(values[2], number)) for number in numbers]
+        y = [y_rows.row(offset) for offset in places]
+        sums = [[_zero(builder) for _ in outs] for _ in numbers]
+        with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
+            taken = [_load(builder, row, loop.index) for row in x]
+            for k in outs:
+                held = _load(builder, y[k], loop.index)
+                for number in numbers:
+                    total = sums[number][k]
+                    added = _multiply_add(builder, taken[number], held, builder.load(total))
                     builder.store(added, total)
-            totals = _totals(builder, [builder.load(total) for total in sums])
-            _store(builder, totals, target, _LONG(number))
+        again = [builder.icmp_signed("==", offset, places[0]) for offset in places]
+        steps = iter(_steps(builder, [builder.load(total) for row in sums for total in row]))
+        for number in numbers:
+            for k in outs:
+                step = builder.select(again[k], _LONG(STEPS), next(steps)) if k else next(steps)
+                error = (noise_errors if k else word_errors).element(step)
+                written.write(error, place=values[10], behind=number * stride(len(outs)) + k)
         return context.get_dummy_value()
 
-    return types.void(inputs, place, outputs, places, scores, first, width, count), code
+    kinds = (
+        inputs,
+        xs,
+        first,
+        together,
+        outputs,
+        ys,
+        begin,
+        for_word,
+        for_noise,
+        errors,
+        place,
+        width,
+        count,
+    )
+    return types.void(*kinds), code
 
 
 @intrinsic(prefer_literal=True)
 def correct(
     typing: Any,
     inputs: Any,
-    place: Any,
+    xs: Any,
+    pair: Any,
     outputs: Any,
-    places: Any,
-    errors: Any,
-    ahead: Any,
+    ys: Any,
+    now: Any,
     later: Any,
+    errors: Any,
     width: Any,
     count: Any,
 ) -> tuple[Any, Code]:
-    """Add g x to the row y of each output at ``places``, x being an input's row and g the output's error, and the sum
-    of all g y to x, each y as it was.
-
-    later: the rows of the pair behind the next one, of which the noise is fetched early where rows are wide.
+    """Add g x to the row y of each output at ys[now:], x being the row of the input at xs[pair] and g the output's
+    error, and the sum of all g y to x, each y as it was. Meanwhile the rows of the pair after the next are asked for,
+    whose outputs are at ys[later:].
     """
+    outs = range(count.literal_value)
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        arrays = _arrays(context, builder, signature, values, (0, 2, 3, 4, 5, 6))
-        x_rows, y_rows, offsets, gs, near, far = arrays
-        x = x_rows.row(values[1])
-        outputs = range(count.literal_value)
-        ys = [y_rows.row(offsets.element(k)) for k in outputs]
-        coming = [(y_rows.row(near.element(k)), y_rows.row(far.element(k))) for k in outputs]
-        errors = [_spread(builder, gs.element(k)) for k in outputs]
-        for strips in _stretches(width.literal_value // LANES):
-            before = [_load(builder, x, strip) for strip in strips]
-            after = list(before)
-            for k in outputs:
-                y, g, (next_row, later_row) = ys[k], errors[k], coming[k]
-                for number, strip in enumerate(strips):
-                    held = _load(builder, y, strip)
-                    after[number] = _multiply_add(builder, g, held, after[number])
-                    added = _unfused(builder, builder.fmul(g, before[number]))
-                    _store(builder, builder.fadd(added, held), y, strip)
-                    _prefetch(builder, next_row, strip)
-                    if k and is_wide(width.literal_value):
-                        _prefetch_early(builder, later_row, strip)
-            for strip, changed in zip(strips, after, strict=True):
-                _store(builder, changed, x, strip)
+        arrays = _arrays(context, builder, signature, values, (0, 1, 3, 4, 7))
+        x_rows, x_places, y_rows, y_places, gs = arrays
+        x, x_later = (x_rows.row(x_places.element(values[2], behind)) for behind in (0, 2))
+        y, y_later = ([y_rows.row(y_places.element(values[at], k)) for k in outs] for at in (5, 6))
+        errors = [_spread(builder, gs.element(k)) for k in outs]
+        with cgutils.for_range(builder, _LONG(width.literal_value // LINE)) as loop:
+            strips = _strips(builder, loop.index)
+            for strip in strips:
+                before = after = _load(builder, x, strip)
+                for row, g in zip(y, errors, strict=True):
+                    held = _load(builder, row, strip)
+                    after = _multiply_add(builder, g, held, after)
+                    _store(builder, _multiply_add(builder, g, before, held), row, strip)
+                _store(builder, after, x, strip)
+            for row in (x_later, *y_later):
+                _prefetch_early(builder, row, strips[0])
         return context.get_dummy_value()
 
-    return types.void(inputs, place, outputs, places, errors, ahead, later, width, count), code
+    return types.void(inputs, xs, pair, outputs, ys, now, later, errors, width, count), code
 
 
 @intrinsic(prefer_literal=True)
 def correct_window(
     typing: Any,
     inputs: Any,
-    around: Any,
+    xs: Any,
     inside: Any,
     outputs: Any,
-    places: Any,
+    ys: Any,
     errors: Any,
     ahead: Any,
     width: Any,
     count: Any,
 ) -> tuple[Any, Code]:
-    """Do what ``correct`` does for ``inside`` inputs, at the offsets ``around``, one after the other, and let the
-    outputs, which all of them have, stay as they were until the last is through.
-
-    errors: those of each input begin at a multiple of 16.
+    """Do what ``correct`` does for ``inside`` inputs, one after the other, and let the outputs, which all of them have,
+    stay as they were until the last is through. The rows of the next outputs, at ``ahead``, are asked for meanwhile.
     """
-    stride = -(-count.literal_value // LANES) * LANES
+    outs = range(count.literal_value)
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         arrays = _arrays(context, builder, signature, values, (0, 1, 3, 4, 5, 6))
-        x_rows, x_offsets, y_rows, offsets, gs, coming = arrays
-        outputs = range(count.literal_value)
-        ys = [y_rows.row(offsets.element(k)) for k in outputs]
-        next_rows = [y_rows.row(coming.element(k)) for k in outputs]
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in outputs]
-        with cgutils.for_range(builder, _LONG(width.literal_value // LANES)) as loop:
-            for row in next_rows:
-                _prefetch(builder, row, loop.index)
-            for total in sums:
-                builder.store(_ZEROS, total)
-            held = [_load(builder, y, loop.index) for y in ys]
-            with cgutils.for_range(builder, values[2]) as window:
-                x = x_rows.row(x_offsets.element(window.index))
-                begin = builder.mul(window.index, _LONG(stride))
-                taken = changed = _load(builder, x, loop.index)
-                for k in outputs:
-                    g = _spread(builder, gs.element(builder.add(begin, _LONG(k))))
-                    changed = _multiply_add(builder, g, held[k], changed)
-                    builder.store(_multiply_add(builder, g, taken, builder.load(sums[k])), sums[k])
-                _store(builder, changed, x, loop.index)
-            for y, total in zip(ys, sums, strict=True):  # an output may be there twice: it is read again
-                added = builder.fadd(_load(builder, y, loop.index), builder.load(total))
-                _store(builder, added, y, loop.index)
+        x_rows, x_places, y_rows, y_places, gs, coming = arrays
+        y = [y_rows.row(y_places.element(k)) for k in outs]
+        ahead = [y_rows.row(coming.element(k)) for k in outs]
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in outs]
+        with cgutils.for_range(builder, _LONG(width.literal_value // LINE)) as loop:
+            strips = _strips(builder, loop.index)
+            for row in ahead:
+                _prefetch(builder, row, strips[0])
+            for strip in strips:
+                for total in sums:
+                    builder.store(_ZEROS, total)
+                held = [_load(builder, row, strip) for row in y]
+                with cgutils.for_range(builder, values[2]) as window:
+                    x = x_rows.row(x_places.element(window.index))
+                    begin = builder.mul(window.index, _LONG(stride(len(outs))))
+                    taken = changed = _load(builder, x, strip)
+                    for k in outs:
+                        g = _spread(builder, gs.element(begin, k))
+                        changed = _multiply_add(builder, g, held[k], changed)
+                        builder.store(_multiply_add(builder, g, taken, builder.load(sums[k])), sums[k])
+                    _store(builder, changed, x, strip)
+                for row, total in zip(y, sums, strict=True):  # an output may be there twice: it is read again
+                    added = builder.fadd(_load(builder, row, strip), builder.load(total))
+                    _store(builder, added, row, strip)
         return context.get_dummy_value()
 
-    return types.void(inputs, around, inside, outputs, places, errors, ahead, width, count), code
+    return types.void(inputs, xs, inside, outputs, ys, errors, ahead, width, count), code
 
 
 class _Array:
@@ -198,19 +222,38 @@ class _Array:
         self._builder = builder
         self._data = context.make_array(kind)(context, builder, value).data
 
-    def element(self, place: Any) -> Any:
-        """Return the value at a place."""
-        return self._builder.load(
-            self._builder.gep(self._data, [_LONG(place) if isinstance(place, int) else place])
-        )
+    def element(self, place: Any, behind: int = 0) -> Any:
+        """Return the value that lies some places behind a place."""
+        return self._builder.load(self._address(place, behind))
+
+    def write(self, value: Any, place: Any, behind: int = 0) -> None:
+        """Write a value some places behind a place."""
+        self._builder.store(value, self._address(place, behind))
 
     def row(self, offset: Any) -> Any:
         """Return the address of a row's first strip."""
         return self._builder.bitcast(self._builder.gep(self._data, [offset]), _VECTOR.as_pointer())
 
+    def _address(self, place: Any, behind: int) -> Any:
+        place = _LONG(place) if isinstance(place, int) else place
+        return self._builder.gep(self._data, [self._builder.add(place, _LONG(behind))])
+
 
 def _arrays(context: Any, builder: Any, signature: Any, values: Any, places: Sequence[int]) -> list[_Array]:
     return [_Array(context, builder, signature.args[place], values[place]) for place in places]
+
+
+def _strips(builder: Any, line: Any) -> list[Any]:
+    """Return the numbers of the strips of a row's line."""
+    strips = LINE // LANES
+    return [builder.add(builder.mul(line, _LONG(strips)), _LONG(number)) for number in range(strips)]
+
+
+def _zero(builder: Any) -> Any:
+    """Return a variable that is a vector of zeros."""
+    total = cgutils.alloca_once(builder, _VECTOR)
+    builder.store(_ZEROS, total)
+    return total
 
 
 def _load(builder: Any, row: Any, strip: Any) -> Any:
@@ -239,40 +282,26 @@ def _ask(builder: Any, row: Any, strip: Any, *, written: int, nearness: int) -> 
 
 
 def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    return builder.call(function, [x, y, z])
+    return _call(builder, "llvm.fmuladd", x, y, z)
 
 
-def _unfused(builder: Any, product: Any) -> Any:
-    """Return a product that LLVM adds in an instruction of its own.
-
-    A multiply-add and a store get in each other's way (AMD's Zen 4: three cycles a strip); a product and a sum, each
-    with two operands, leave room for it (two cycles).
-    """
-    kind = ir.FunctionType(_VECTOR, [_VECTOR])
-    fence = cgutils.get_or_insert_function(builder.module, kind, f"llvm.arithmetic.fence.v{LANES}f32")
-    return builder.call(fence, [product])
-
-
-def _stretches(strips: int) -> list[list[Any]]:
-    """Return the numbers of a row's strips in as few stretches as registers hold, of about the same length."""
-    stretches = -(-strips // _HELD)
-    bounds = [strips * number // stretches for number in range(stretches + 1)]
-    return [[_LONG(strip) for strip in range(*pair)] for pair in itertools.pairwise(bounds)]
+def _call(builder: Any, name: str, *vectors: Any) -> Any:
+    """Return what one of LLVM's own functions gives for vectors."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(vectors))
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"{name}.v{LANES}f32"), vectors)
 
 
 def _spread(builder: Any, number: Any) -> Any:
     """Return a vector whose floats are all the number."""
     nothing = ir.Constant(_VECTOR, ir.Undefined)
     first = builder.insert_element(nothing, number, _INT(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT, LANES), None))
+    return builder.shuffle_vector(first, nothing, ir.Constant(_INTS, None))
 
 
 def _totals(builder: Any, vectors: list[Any]) -> Any:
-    """Return the sums of the floats of up to 16 vectors, as one vector.
+    """Return the sums of the floats of up to ``LANES`` vectors, as one vector.
 
-    Neighbours are folded into one: each then takes half the room. Four times, and a sum takes one float.
+    Neighbours are folded into one, each of which then takes half the room, until a sum takes one float.
     """
     room = LANES
     while room > 1:
@@ -287,5 +316,20 @@ def _totals(builder: Any, vectors: list[Any]) -> Any:
     return vectors[0]
 
 
+def _steps(builder: Any, sums: list[Any]) -> list[Any]:
+    """Return the step of the logistic function in which the sum of each vector's floats falls, as integers."""
+    scale, shift = ir.Constant(_VECTOR, [_SCALE] * LANES), ir.Constant(_VECTOR, [_SCALE * LARGEST] * LANES)
+    last = ir.Constant(_VECTOR, [STEPS - 1.0] * LANES)
+    found = []
+    for begin in range(0, len(sums), LANES):
+        part = sums[begin : begin + LANES]
+        steps = _multiply_add(builder, _totals(builder, part), scale, shift)
+        steps = _call(builder, "llvm.minnum", _call(builder, "llvm.maxnum", steps, _ZEROS), last)
+        steps = builder.fptosi(steps, _INTS)
+        lanes = (builder.extract_element(steps, _INT(lane)) for lane in range(len(part)))
+        found += [builder.zext(step, _LONG) for step in lanes]
+    return found
+
+
 def _shuffled(builder: Any, a: Any, b: Any, places: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, LANES), places))
+    return builder.shuffle_vector(a, b, ir.Constant(_INTS, places))

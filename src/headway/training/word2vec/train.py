@@ -1,4 +1,4 @@
-"""Training word2vec: jobs of about 10,000 words (1,000 in several threads), one after the other by as many threads as
+"""Training word2vec: jobs of about 10,000 words (fewer in several threads), one after the other by as many threads as
 are asked for.
 
 A job's random numbers and its rate are functions of its number alone. With one thread the jobs come in order, and the
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba.core.errors import NumbaError
@@ -26,10 +27,15 @@ from headway.training.word2vec.own_rows import OwnRows, frequent_words
 from headway.training.word2vec.sigmoid import sigmoid_table
 
 JOB_WORDS = 10_000
-SHORT_JOB_WORDS = 1_000  # of several threads, whose own rows then meet the common ones often
+WORDS_BETWEEN_MEETINGS = 8_000  # of all threads together: what each learns meanwhile, the others do not know
 _MOST_NEGATIVES = 120
 
-Job = Callable[[int, int, float, int], None]  # first and last sentence, rate, random state
+
+class Worker(NamedTuple):
+    """What a thread works with."""
+
+    job: Callable[[int, int, float, int], None]  # first and last sentence, rate, random state
+    own: OwnRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,29 +63,34 @@ def train(
     progress = progress or Silent()
     _check(corpus, config, training)
     threads = training.threads or cores()
-    bounds = corpus.jobs(JOB_WORDS if threads == 1 else SHORT_JOB_WORDS)
+    kind = (config.architecture, config.objective)
+    in_registers = kind == ("skip-gram", "negatives") and not training.plain
+    meeting = in_registers and threads > 1
+    bounds = corpus.jobs(max(1, WORDS_BETWEEN_MEETINGS // threads) if meeting else JOB_WORDS)
     jobs = len(bounds) - 1
     total = training.epochs * jobs
     threads = min(threads, total)
-    frequent = frequent_words(corpus.counts, threads)
+    frequent = frequent_words(len(corpus.words), threads) if meeting else 0
     model = Word2Vec(config, corpus.words, corpus.counts, seed, spare=frequent * threads)
-    make = _compiled(model, corpus, frequent, training.plain, seed, progress)
+    make = _compiled(model, corpus, frequent, in_registers, seed, progress)
     numbers = itertools.count()  # taking the next one is atomic
     stop = threading.Event()
     telling = threading.Lock()
 
     def work(thread: int) -> None:
-        job = make(thread)
+        worker = make(thread)
         for number in numbers:
             if number >= total or stop.is_set():
-                return
+                break
             epoch, place = divmod(number, jobs)
             first, last = bounds[place], bounds[place + 1]
             rate = training.rate - (training.rate - training.last_rate) * number / total
-            job(first, last, rate, derive(seed, "word2vec", epoch, place))
+            worker.job(first, last, rate, derive(seed, "word2vec", epoch, place))
+            worker.own.meet()
             with telling:
                 words = int(corpus.starts[last] - corpus.starts[first])
                 progress.advance(words, f"epoch {epoch + 1}, rate {rate:.4f}")
+        worker.own.meet(all_of_them=True)
 
     progress.begin("training", training.epochs * len(corpus.tokens), "words")
     if threads == 1:
@@ -95,21 +106,21 @@ def train(
 
 
 def _compiled(
-    model: Word2Vec, corpus: WordCorpus, frequent: int, plain: bool, seed: int, progress: Progress
-) -> Callable[[int], Job]:
-    """Return what makes a thread's job, compiled before there are threads; in plain loops where registers fail."""
-    if not plain:
+    model: Word2Vec, corpus: WordCorpus, frequent: int, in_registers: bool, seed: int, progress: Progress
+) -> Callable[[int], Worker]:
+    """Return what makes a thread's worker, compiled before there are threads; in plain loops where registers fail."""
+    if in_registers:
         try:
-            make = _worker(model, corpus, frequent, False, seed)
-            make(0)(0, 0, 0.0, 0)
+            make = _workers(model, corpus, frequent, True, seed)
+            make(0).job(0, 0, 0.0, 0)
         except (NumbaError, RuntimeError) as error:  # RuntimeError: what LLVM raises on code it cannot take
             progress.say(
                 f"  This machine's compiler refuses the fast kernels; plain loops are used ({error})."
             )
         else:
             return make
-    make = _worker(model, corpus, frequent, True, seed)
-    make(0)(0, 0, 0.0, 0)
+    make = _workers(model, corpus, 0, False, seed)
+    make(0).job(0, 0, 0.0, 0)
     return make
 
 
@@ -154,10 +165,10 @@ def noise_table(noise: np.ndarray, seed: int) -> np.ndarray:
     return table
 
 
-def _worker(
-    model: Word2Vec, corpus: WordCorpus, frequent: int, plain: bool, seed: int
-) -> Callable[[int], Job]:
-    """Return what makes a thread's job, with buffers and rows of its own, for the model's kind."""
+def _workers(
+    model: Word2Vec, corpus: WordCorpus, frequent: int, in_registers: bool, seed: int
+) -> Callable[[int], Worker]:
+    """Return what makes a thread's worker, with buffers and rows of its own, for the model's kind."""
     config = model.config
     tokens, starts = corpus.tokens, corpus.starts
     keep = np.ceil(model.keep * (1 << KEEP_BITS)).astype(np.int32)
@@ -168,14 +179,13 @@ def _worker(
     tree = model.tree if config.objective == "hierarchical" else _NO_TREE
     window, negatives, width = config.window, config.negatives, model.width
     objective = ("negatives", "hierarchical", "softmax").index(config.objective)
-    in_registers = (config.architecture, config.objective) == ("skip-gram", "negatives") and not plain
     if in_registers:
         kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width, negatives)
-        flat_inputs, flat_outputs = model.inputs.reshape(-1), model.outputs_with_spare.reshape(-1)
+        flat_inputs, flat_outputs = model.inputs_with_spare.reshape(-1), model.outputs_with_spare.reshape(-1)
     meeting = threading.Lock()
 
-    def make(thread: int) -> Job:
-        own = OwnRows(model, frequent if in_registers else 0, thread, meeting)
+    def make(thread: int) -> Worker:
+        own = OwnRows(model, frequent, thread, meeting)
         sentence = np.empty(LONGEST_SENTENCE + 1, np.int32)
         errors = aligned((2 * window * -(-(negatives + 1) // LANES) * LANES,))
         scratch = aligned((max(2, negatives + 1), model.outputs.shape[1]))
@@ -189,7 +199,6 @@ def _worker(
                     *given, noise, flat_inputs, flat_outputs, own.frequent, own.shift,
                     window, step, begin, sigmoids, sentence, errors,
                 )  # fmt: skip
-                own.meet()
             elif config.architecture == "ngram":
                 loops.ngram_job(
                     *given, model.inputs, model.outputs, window, step, begin, sentence, scratch, scores
@@ -206,7 +215,7 @@ def _worker(
                     step, begin, sigmoids, sentence, scratch, scores,
                 )  # fmt: skip
 
-        return job
+        return Worker(job, own)
 
     return make
 
