@@ -5,7 +5,10 @@ one's time, not half (docs/results.md). What a thread's rows have learned is add
 the thread goes on from these: what every thread learns counts whole, as without rows of their own. (Their mean would
 count half of it, and averaged vectors then say less of a text.) The most frequent words meet so after every job, the
 next ones, twice as many, after every second job, and so on: the frequency of a word falls as its rank grows (Zipf's
-law), so every row changes about as often between two meetings. With one thread there are none.
+law), so every row changes about as often between two meetings.
+
+With one thread there are none, and none with more than eight: what so many learn without knowing of each other adds up
+to more than it should (with 64 threads the vectors diverged).
 """
 
 import threading
@@ -16,6 +19,7 @@ from numba import njit
 from headway.models.word2vec import Word2Vec
 
 AFTER_EVERY_JOB = 32  # words
+MOST_THREADS = 8
 SLICES = 5  # each of twice as many words as the one before, which meet half as often
 
 
@@ -27,7 +31,7 @@ def slices(words: int) -> list[tuple[int, int, int]]:
 
 def frequent_words(words: int, threads: int) -> int:
     """Return how many of so many words, the most frequent ones, have rows of their own in each of the threads."""
-    return slices(words)[-1][1] if threads > 1 else 0
+    return slices(words)[-1][1] if 1 < threads <= MOST_THREADS else 0
 
 
 class OwnRows:

@@ -65,12 +65,11 @@ def train(
     threads = training.threads or cores()
     kind = (config.architecture, config.objective)
     in_registers = kind == ("skip-gram", "negatives") and not training.plain
-    meeting = in_registers and threads > 1
-    bounds = corpus.jobs(max(1, WORDS_BETWEEN_MEETINGS // threads) if meeting else JOB_WORDS)
+    frequent = frequent_words(len(corpus.words), threads) if in_registers else 0
+    bounds = corpus.jobs(WORDS_BETWEEN_MEETINGS // threads if frequent else JOB_WORDS)
     jobs = len(bounds) - 1
     total = training.epochs * jobs
     threads = min(threads, total)
-    frequent = frequent_words(len(corpus.words), threads) if meeting else 0
     model = Word2Vec(config, corpus.words, corpus.counts, seed, spare=frequent * threads)
     make = _compiled(model, corpus, frequent, in_registers, seed, progress)
     numbers = itertools.count()  # taking the next one is atomic
