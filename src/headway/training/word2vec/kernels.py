@@ -123,9 +123,11 @@ def _error_tables(sigmoids, rate):
     """Return the error times the rate of a word in each step of the logistic function, and that of noise; the latter
     has one entry more, zero, for noise that is the word itself and does not count.
     """
-    for_noise = np.zeros(len(sigmoids) + 1, np.float32)
-    for_noise[:-1] = -sigmoids * rate
-    return (_ONE - sigmoids) * rate, for_noise
+    for_word, for_noise = np.empty(len(sigmoids), np.float32), np.zeros(len(sigmoids) + 1, np.float32)
+    for place in range(len(sigmoids)):
+        for_word[place] = (_ONE - sigmoids[place]) * rate
+        for_noise[place] = -sigmoids[place] * rate
+    return for_word, for_noise
 
 
 @njit(inline="always")
@@ -144,8 +146,8 @@ def _list_pairs(sentence, length, window, xs, targets, frequent, shift, width, s
                 xs[pairs] = _row(sentence[near], frequent, shift) * width
                 targets[pairs] = target
                 pairs += 1
-    xs[pairs : pairs + 2] = 0
-    targets[pairs : pairs + 2] = 0
+    for behind in range(pairs, pairs + 2):
+        xs[behind] = targets[behind] = 0
     return pairs, state
 
 
