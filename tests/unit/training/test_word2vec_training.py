@@ -223,9 +223,9 @@ def test_a_thread_learns_the_same_in_rows_of_its_own_and_adds_it_to_the_common_o
 
 
 def test_slices_of_own_rows_grow_twofold_and_meet_half_as_often() -> None:
-    assert frequent_words(50_000, 1) == frequent_words(50_000, 9) == 0
-    assert frequent_words(50_000, 2) == 32 + 64 + 128 + 256 + 512
-    assert frequent_words(40, 2) == 40
+    assert frequent_words(50_000, 1, 16) == frequent_words(50_000, 9, 16) == frequent_words(50_000, 3, 2) == 0
+    assert frequent_words(50_000, 2, 2) == 32 + 64 + 128 + 256 + 512
+    assert frequent_words(400, 2, 2) == 50
     assert slices(100) == [(0, 32, 1), (32, 96, 2), (96, 100, 4), (100, 100, 8), (100, 100, 16)]
     words = [f"w{number}" for number in range(100)]
     model = Word2Vec(Word2VecConfig(d_model=4), words, np.full(100, 5), SEED, spare=100)
@@ -271,7 +271,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
-@pytest.mark.parametrize(("threads", "shared"), [(2, False), (2, True), (8, True), (40, True)])
+@pytest.mark.parametrize(("threads", "shared"), [(2, False), (2, True), (8, False), (8, True), (40, True)])
 def test_threads_learn_which_words_go_together(threads: int, shared: bool) -> None:
     draw = generator(0, "topics")
     topics = [[f"{letter}{number}" for number in range(15)] for letter in "abc"]

@@ -7,8 +7,9 @@ count half of it, and averaged vectors then say less of a text.) The most freque
 next ones, twice as many, after every second job, and so on: the frequency of a word falls as its rank grows (Zipf's
 law), so every row changes about as often between two meetings.
 
-With one thread there are none, and none with more than eight: what so many learn without knowing of each other adds up
-to more than it should (with 64 threads the vectors diverged).
+With one thread there are none. What threads learn without knowing of each other adds up to more than it should where
+it is much. So at most an eighth of the words have such rows; and there are none with more than eight threads, which
+with 64 diverged, nor with more than there are cores, for one that has waited for a core adds what it learned long ago.
 """
 
 import threading
@@ -20,6 +21,7 @@ from headway.models.word2vec import Word2Vec
 
 AFTER_EVERY_JOB = 32  # words
 MOST_THREADS = 8
+ONE_IN = 8  # words has such rows, at most
 SLICES = 5  # each of twice as many words as the one before, which meet half as often
 
 
@@ -29,9 +31,9 @@ def slices(words: int) -> list[tuple[int, int, int]]:
     return [(bounds[number], bounds[number + 1], 2**number) for number in range(SLICES)]
 
 
-def frequent_words(words: int, threads: int) -> int:
+def frequent_words(words: int, threads: int, cores: int) -> int:
     """Return how many of so many words, the most frequent ones, have rows of their own in each of the threads."""
-    return slices(words)[-1][1] if 1 < threads <= MOST_THREADS else 0
+    return slices(words // ONE_IN)[-1][1] if 1 < threads <= min(MOST_THREADS, cores) else 0
 
 
 class OwnRows:

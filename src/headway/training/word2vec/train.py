@@ -65,7 +65,7 @@ def train(
     threads = training.threads or cores()
     kind = (config.architecture, config.objective)
     in_registers = kind == ("skip-gram", "negatives") and not training.plain
-    frequent = frequent_words(len(corpus.words), threads) if in_registers else 0
+    frequent = frequent_words(len(corpus.words), threads, cores()) if in_registers else 0
     bounds = corpus.jobs(WORDS_BETWEEN_MEETINGS // threads if frequent else JOB_WORDS)
     jobs = len(bounds) - 1
     total = training.epochs * jobs
