@@ -243,6 +243,22 @@ def test_slices_of_own_rows_grow_twofold_and_meet_half_as_often() -> None:
     ]
 
 
+def test_what_threads_have_learned_in_their_own_rows_is_in_the_common_ones_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headway.training.word2vec.train.cores", lambda: 2)
+    draw = generator(0, "many words")
+    corpus = encode([draw.integers(2000, size=20).astype(str).tolist() for _ in range(2000)], min_count=1)
+    V = len(corpus.words)
+    frequent = frequent_words(V, 2, 2)
+    assert frequent > 96  # in slices that do not all meet after every job
+    model = train(corpus, Word2VecConfig(d_model=20, sample=0), Training(epochs=2, threads=2), SEED)
+    for common, whole in ((model.inputs, model.inputs_with_spare), (model.outputs, model.outputs_with_spare)):
+        own = whole[V:].reshape(2, frequent, -1)
+        assert common[:frequent].any()
+        assert any(np.array_equal(common[:frequent], rows) for rows in own)  # whoever was the last
+
+
 def test_strips_of_8_floats_learn_what_those_of_16_do() -> None:
     """What a processor without AVX-512 runs, in a process of its own."""
     if not get_host_cpu_features().get("avx2"):

@@ -107,20 +107,8 @@ def write_errors(
         return context.get_dummy_value()
 
     kinds = (
-        inputs,
-        xs,
-        first,
-        together,
-        outputs,
-        ys,
-        begin,
-        for_word,
-        for_noise,
-        errors,
-        place,
-        width,
-        count,
-    )
+        inputs, xs, first, together, outputs, ys, begin, for_word, for_noise, errors, place, width, count,
+    )  # fmt: skip
     return types.void(*kinds), code
 
 
