@@ -14,7 +14,7 @@ from llvmlite.binding import get_host_cpu_features
 from headway.core.errors import TrainingError, UsageError
 from headway.core.seeding import derive, generator
 from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus, encode
-from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned
+from headway.models.word2vec import Word2Vec, Word2VecConfig
 from headway.training.word2vec.kernels import skip_gram, skip_gram_shared
 from headway.training.word2vec.own_rows import OwnRows, frequent_words, slices
 from headway.training.word2vec.sigmoid import LARGEST, STEPS, sigmoid_table
@@ -199,7 +199,7 @@ def test_a_thread_learns_the_same_in_rows_of_its_own_and_adds_it_to_the_common_o
         np.ceil(model.keep * 2**24).astype(np.int32), noise_table(model.noise, SEED),
         model.inputs_with_spare.reshape(-1), model.outputs_with_spare.reshape(-1), own.frequent, own.shift,
         3, np.float32(RATE), np.uint64(derive(SEED, "word2vec", 0, 0)), sigmoid_table(),
-        np.empty(LONGEST_SENTENCE + 1, np.int32), aligned((2 * 3 * LANES,)),
+        np.empty(LONGEST_SENTENCE + 1, np.int32), np.empty(2 * 3 * 4, np.float32),
     )  # fmt: skip
     v, u = Reference(corpus, config).run()
     V = len(corpus.words)
@@ -267,7 +267,7 @@ def test_strips_of_8_floats_learn_what_those_of_16_do() -> None:
 import sys
 import pytest
 from headway.training.word2vec import rows
-assert rows.LANES == 8
+assert rows.WIDEST == 8
 sys.exit(pytest.main(["-p", "no:cacheprovider", {__file__!r}, "-k", "plain_numpy and registers"]))
 """
     done = subprocess.run(

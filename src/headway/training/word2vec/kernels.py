@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import correct, correct_window, prefetch_row, stride, write_errors
+from headway.training.word2vec.rows import NARROW, WIDEST, correct, correct_window, prefetch_row, write_errors
 
 Kernel = Callable[..., np.uint64]
 
@@ -34,7 +34,10 @@ def skip_gram(width: int, negatives: int) -> Kernel:
     """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
     of its own, and is a step of its own.
     """
-    count = negatives + 1
+    count, lanes = (
+        negatives + 1,
+        NARROW,
+    )  # where rows are moved more than computed with, wide strips are slower
 
     @njit(**OPTIONS)
     def job(
@@ -56,11 +59,12 @@ def skip_gram(width: int, negatives: int) -> Kernel:
             for pair in range(pairs):
                 now, later = (pair & 3) * count, (pair + 2 & 3) * count
                 write_errors(
-                    inputs, xs, pair, 1, outputs, ys, now, for_word, for_noise, errors, 0, width, count
-                )
+                    inputs, xs, pair, 1, outputs, ys, now, for_word, for_noise, errors, 0,
+                    width, count, lanes,
+                )  # fmt: skip
                 ys[later] = targets[pair + 2]
                 _draw(noise, drawn + 2 * negatives, ys, later, frequent, shift, width, count)
-                correct(inputs, xs, pair, outputs, ys, now, later, errors, width, count)
+                correct(inputs, xs, pair, outputs, ys, now, later, errors, width, count, lanes)
                 drawn += negatives
         return state
 
@@ -72,8 +76,7 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
     """Return the kernel in which all words of a window share their negatives (Ji et al. 2016, arXiv:1604.04661): a
     small matrix product each way, all of whose errors are taken before anything is updated.
     """
-    count = negatives + 1
-    between = stride(count)
+    count, lanes = negatives + 1, WIDEST
 
     @njit(**OPTIONS)
     def job(
@@ -103,16 +106,16 @@ def skip_gram_shared(width: int, negatives: int) -> Kernel:
                         xs[inside] = _row(sentence[near], frequent, shift) * width
                         inside += 1
                 for even in range(0, inside - 1, 2):
-                    place = even * between
                     write_errors(
-                        inputs, xs, even, 2, outputs, ys, 0, for_word, for_noise, errors, place, width, count
-                    )
+                        inputs, xs, even, 2, outputs, ys, 0, for_word, for_noise, errors, even * count,
+                        width, count, lanes,
+                    )  # fmt: skip
                 if inside % 2:
-                    odd, place = inside - 1, (inside - 1) * between
                     write_errors(
-                        inputs, xs, odd, 1, outputs, ys, 0, for_word, for_noise, errors, place, width, count
-                    )
-                correct_window(inputs, xs, inside, outputs, ys, errors, ahead, width, count)
+                        inputs, xs, inside - 1, 1, outputs, ys, 0, for_word, for_noise, errors, (inside - 1) * count,
+                        width, count, lanes,
+                    )  # fmt: skip
+                correct_window(inputs, xs, inside, outputs, ys, errors, ahead, width, count, lanes)
         return state
 
     return job

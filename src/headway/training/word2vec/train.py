@@ -20,7 +20,7 @@ from headway.core.errors import TrainingError, UsageError
 from headway.core.progress import Progress, Silent
 from headway.core.seeding import derive, generator
 from headway.data.word_corpus import LONGEST_SENTENCE, WordCorpus
-from headway.models.word2vec import LANES, Word2Vec, Word2VecConfig, aligned
+from headway.models.word2vec import Word2Vec, Word2VecConfig, aligned
 from headway.training.word2vec import kernels, loops
 from headway.training.word2vec.chance import KEEP_BITS
 from headway.training.word2vec.own_rows import OwnRows, frequent_words
@@ -186,7 +186,7 @@ def _workers(
     def make(thread: int) -> Worker:
         own = OwnRows(model, frequent, thread, meeting)
         sentence = np.empty(LONGEST_SENTENCE + 1, np.int32)
-        errors = aligned((2 * window * -(-(negatives + 1) // LANES) * LANES,))
+        errors = np.empty(2 * window * (negatives + 1), np.float32)
         scratch = aligned((max(2, negatives + 1), model.outputs.shape[1]))
         scores = np.empty(len(model.words) if config.objective == "softmax" else 0, np.float32)
 
