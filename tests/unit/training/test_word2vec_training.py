@@ -193,7 +193,7 @@ def test_a_thread_learns_the_same_in_rows_of_its_own_and_adds_it_to_the_common_o
     model = Word2Vec(config, corpus.words, corpus.counts, SEED, spare=frequent * threads)
     start = model.inputs[:frequent].copy()
     own = OwnRows(model, frequent, 1, Lock())
-    kernel = (skip_gram_shared if shared else skip_gram)(model.width, 3)
+    kernel = skip_gram_shared(model.width, 3) if shared else skip_gram(model.width, 3, alone=False)
     kernel(
         corpus.tokens, corpus.starts, 0, len(corpus.starts) - 1,
         np.ceil(model.keep * 2**24).astype(np.int32), noise_table(model.noise, SEED),

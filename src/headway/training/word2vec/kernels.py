@@ -20,7 +20,16 @@ import numpy as np
 from numba import njit
 
 from headway.training.word2vec.chance import step, thin, upper
-from headway.training.word2vec.rows import NARROW, WIDEST, correct, correct_window, prefetch_row, write_errors
+from headway.training.word2vec.rows import (
+    FIRST_CACHE,
+    NARROW,
+    SECOND_CACHE,
+    WIDEST,
+    correct,
+    correct_window,
+    prefetch_row,
+    write_errors,
+)
 
 Kernel = Callable[..., np.uint64]
 
@@ -30,14 +39,15 @@ _ONE = np.float32(1)
 
 
 @cache
-def skip_gram(width: int, negatives: int) -> Kernel:
+def skip_gram(width: int, negatives: int, alone: bool) -> Kernel:
     """Return the kernel of the algorithm as Mikolov et al. 2013 (arXiv:1310.4546) state it: each pair has negatives
     of its own, and is a step of its own.
+
+    alone: one thread asks the first cache for rows early; several ask the second, for a row that is near too early may
+    be taken away again.
     """
-    count, lanes = (
-        negatives + 1,
-        NARROW,
-    )  # where rows are moved more than computed with, wide strips are slower
+    count, lanes = negatives + 1, NARROW  # rows are moved more than computed with: wide strips are slower
+    nearness = FIRST_CACHE if alone else SECOND_CACHE
 
     @njit(**OPTIONS)
     def job(
@@ -64,7 +74,7 @@ def skip_gram(width: int, negatives: int) -> Kernel:
                 )  # fmt: skip
                 ys[later] = targets[pair + 2]
                 _draw(noise, drawn + 2 * negatives, ys, later, frequent, shift, width, count)
-                correct(inputs, xs, pair, outputs, ys, now, later, errors, width, count, lanes)
+                correct(inputs, xs, pair, outputs, ys, now, later, errors, width, count, lanes, nearness)
                 drawn += negatives
         return state
 

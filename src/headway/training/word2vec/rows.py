@@ -26,6 +26,7 @@ _HOST = get_host_cpu_features().flatten()
 NARROW = 8
 WIDEST = 16 if "+avx512f" in os.environ.get("NUMBA_CPU_FEATURES", _HOST) else NARROW
 LINE = 16  # floats of a cache's line
+FIRST_CACHE, SECOND_CACHE = 3, 2  # how near a line is brought, in LLVM's numbers
 
 _FLOAT = ir.FloatType()
 _INT, _LONG = ir.IntType(32), ir.IntType(64)
@@ -42,7 +43,7 @@ def prefetch_row(typing: Any, matrix: Any, place: Any, width: Any) -> tuple[Any,
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         rows = _Array(context, builder, signature.args[0], values[0])
         for line in range(0, width.literal_value, LINE):
-            _prefetch(builder, rows.address(values[1], line))
+            _ask(builder, rows.address(values[1], line), written=1, nearness=FIRST_CACHE)
         return context.get_dummy_value()
 
     return types.void(matrix, place, width), code
@@ -119,10 +120,11 @@ def correct(
     width: Any,
     count: Any,
     lanes: Any,
+    nearness: Any,
 ) -> tuple[Any, Code]:
     """Add g x to the row y of each output at ys[now:], x being the row of the input at xs[pair] and g the output's
     error, and the sum of all g y to x, each y as it was. Meanwhile the rows of the pair after the next are asked for,
-    whose outputs are at ys[later:].
+    whose outputs are at ys[later:], to the cache of a constant ``nearness``.
     """
     outs = range(count.literal_value)
 
@@ -143,10 +145,10 @@ def correct(
                     vectors.store(vectors.multiply_add(g, before, held), row, strip)
                 vectors.store(after, x, strip)
             for row in (x_later, *y_later):
-                _prefetch_early(builder, builder.gep(row, [strips[0]]))
+                _ask(builder, builder.gep(row, [strips[0]]), written=0, nearness=nearness.literal_value)
         return context.get_dummy_value()
 
-    return types.void(inputs, xs, pair, outputs, ys, now, later, errors, width, count, lanes), code
+    return types.void(inputs, xs, pair, outputs, ys, now, later, errors, width, count, lanes, nearness), code
 
 
 @intrinsic(prefer_literal=True)
@@ -178,7 +180,7 @@ def correct_window(
         with cgutils.for_range(builder, _LONG(width.literal_value // LINE)) as loop:
             strips = vectors.strips(loop.index)
             for row in ahead:
-                _prefetch(builder, builder.gep(row, [strips[0]]))
+                _ask(builder, builder.gep(row, [strips[0]]), written=1, nearness=FIRST_CACHE)
             for strip in strips:
                 for total in sums:
                     builder.store(vectors.zeros, total)
@@ -316,17 +318,8 @@ class _Vectors:
         return self._builder.call(function, vectors)
 
 
-def _prefetch(builder: Any, address: Any) -> None:
-    """Ask for a line that is read and written next."""
-    _ask(builder, address, written=1, nearness=3)
-
-
-def _prefetch_early(builder: Any, address: Any) -> None:
-    """Ask the second cache for a line, from where the first one gets it sooner when its time has come."""
-    _ask(builder, address, written=0, nearness=2)
-
-
 def _ask(builder: Any, address: Any, *, written: int, nearness: int) -> None:
+    """Ask for a line of memory."""
     kind = ir.FunctionType(ir.VoidType(), [_BYTES, _INT, _INT, _INT])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     place, data = builder.bitcast(address, _BYTES), _INT(1)

@@ -71,7 +71,7 @@ def train(
     total = training.epochs * jobs
     threads = min(threads, total)
     model = Word2Vec(config, corpus.words, corpus.counts, seed, spare=frequent * threads)
-    make = _compiled(model, corpus, frequent, in_registers, seed, progress)
+    make = _compiled(model, corpus, threads, frequent, in_registers, seed, progress)
     numbers = itertools.count()  # taking the next one is atomic
     stop = threading.Event()
     telling = threading.Lock()
@@ -105,12 +105,18 @@ def train(
 
 
 def _compiled(
-    model: Word2Vec, corpus: WordCorpus, frequent: int, in_registers: bool, seed: int, progress: Progress
+    model: Word2Vec,
+    corpus: WordCorpus,
+    threads: int,
+    frequent: int,
+    in_registers: bool,
+    seed: int,
+    progress: Progress,
 ) -> Callable[[int], Worker]:
     """Return what makes a thread's worker, compiled before there are threads; in plain loops where registers fail."""
     if in_registers:
         try:
-            make = _workers(model, corpus, frequent, True, seed)
+            make = _workers(model, corpus, threads, frequent, True, seed)
             make(0).job(0, 0, 0.0, 0)
         except (NumbaError, RuntimeError) as error:  # RuntimeError: what LLVM raises on code it cannot take
             progress.say(
@@ -118,7 +124,7 @@ def _compiled(
             )
         else:
             return make
-    make = _workers(model, corpus, 0, False, seed)
+    make = _workers(model, corpus, threads, 0, False, seed)
     make(0).job(0, 0, 0.0, 0)
     return make
 
@@ -165,7 +171,7 @@ def noise_table(noise: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _workers(
-    model: Word2Vec, corpus: WordCorpus, frequent: int, in_registers: bool, seed: int
+    model: Word2Vec, corpus: WordCorpus, threads: int, frequent: int, in_registers: bool, seed: int
 ) -> Callable[[int], Worker]:
     """Return what makes a thread's worker, with buffers and rows of its own, for the model's kind."""
     config = model.config
@@ -179,7 +185,11 @@ def _workers(
     window, negatives, width = config.window, config.negatives, model.width
     objective = ("negatives", "hierarchical", "softmax").index(config.objective)
     if in_registers:
-        kernel = (kernels.skip_gram_shared if config.shared else kernels.skip_gram)(width, negatives)
+        kernel = (
+            kernels.skip_gram_shared(width, negatives)
+            if config.shared
+            else kernels.skip_gram(width, negatives, threads == 1)
+        )
         flat_inputs, flat_outputs = model.inputs_with_spare.reshape(-1), model.outputs_with_spare.reshape(-1)
     meeting = threading.Lock()
 
