@@ -76,7 +76,7 @@ benchmark-word2vec: .venv-references/.ready  ## about 20 minutes on 2 cores
 	.venv-references/bin/python benchmarks/word2vec.py runs/corpus.txt --neighbours
 	.venv-references/bin/python benchmarks/objectives.py
 
-recipe-word2vec: .venv-references/.ready  ## about 6 minutes on 2 cores; cells that are there are kept
+recipe-word2vec: .venv-references/.ready  ## about 7 minutes on 2 cores; cells that are there are kept
 	.venv-references/bin/python recipes/word2vec/run.py
 
 recipe-text-ladder: .venv-references/.ready  ## about 80 minutes on 2 cores; cells that are there are kept

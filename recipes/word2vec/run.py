@@ -1,7 +1,7 @@
 """Recipe: are Headway's word vectors as good as gensim's, on the same text with the same settings?
 
     make .venv-references/.ready
-    .venv-references/bin/python recipes/word2vec/run.py             # 5 seeds, about 6 minutes on 2 quiet cores
+    .venv-references/bin/python recipes/word2vec/run.py             # 5 seeds, about 7 minutes on 2 quiet cores
     .venv-references/bin/python recipes/word2vec/run.py --seeds 20  # narrower intervals; cells that are there are kept
     .venv-references/bin/python recipes/word2vec/run.py --share 0.2 # a fifth of the text
     .venv-references/bin/python recipes/word2vec/run.py --smoke     # a tenth, one seed, nothing kept: all works

@@ -20,7 +20,7 @@ from headway.models.word_vectors import WordVectors
 ARCHITECTURES = ("skip-gram", "cbow", "ngram")
 OBJECTIVES = ("negatives", "hierarchical", "softmax")
 NOISE_POWER = 0.75
-LANES = 16  # rows are padded to a multiple of so many floats, and aligned to as many
+LINE = 16  # floats of a cache's line: rows are padded to a multiple of so many, and aligned to as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Word2Vec:
         self.words = words
         self.counts = counts
         D, V = config.d_model, len(words)
-        self.width = -(-D // LANES) * LANES
+        self.width = -(-D // LINE) * LINE
         wide = self.width * (config.window if config.architecture == "ngram" else 1)
         self.inputs_with_spare = aligned((V + spare, self.width))
         self.inputs = self.inputs_with_spare[:V]
@@ -128,7 +128,7 @@ def noise_shares(counts: np.ndarray) -> np.ndarray:
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
     """Return zeros in float32 that begin at a multiple of 64 bytes."""
-    alignment = 4 * LANES
+    alignment = 4 * LINE
     size = 4 * int(np.prod(shape, dtype=np.int64))
     room = np.zeros(size + alignment, dtype=np.uint8)
     begin = -room.ctypes.data % alignment

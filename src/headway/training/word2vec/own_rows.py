@@ -12,6 +12,7 @@ it is much. So at most an eighth of the words have such rows; and there are none
 with 64 diverged, nor with more than there are cores, for one that has waited for a core adds what it learned long ago.
 """
 
+import itertools
 import threading
 
 import numpy as np
@@ -27,13 +28,21 @@ SLICES = 5  # each of twice as many words as the one before, which meet half as 
 
 def slices(words: int) -> list[tuple[int, int, int]]:
     """Return the first word of each slice, the one behind its last, and after how many jobs it meets."""
-    bounds = [min(AFTER_EVERY_JOB * (2**number - 1), words) for number in range(SLICES + 1)]
-    return [(bounds[number], bounds[number + 1], 2**number) for number in range(SLICES)]
+    bounds = [min(_behind(number), words) for number in range(SLICES + 1)]
+    stretches = enumerate(itertools.pairwise(bounds))
+    return [(first, last, 1 << number) for number, (first, last) in stretches if first < last]
 
 
 def frequent_words(words: int, threads: int, cores: int) -> int:
     """Return how many of so many words, the most frequent ones, have rows of their own in each of the threads."""
-    return slices(words // ONE_IN)[-1][1] if 1 < threads <= min(MOST_THREADS, cores) else 0
+    if not 1 < threads <= min(MOST_THREADS, cores):
+        return 0
+    return min(_behind(SLICES), words // ONE_IN)
+
+
+def _behind(slices: int) -> int:
+    """Return how many words so many whole slices have."""
+    return AFTER_EVERY_JOB * ((1 << slices) - 1)
 
 
 class OwnRows:
@@ -42,7 +51,7 @@ class OwnRows:
     def __init__(self, model: Word2Vec, frequent: int, thread: int, lock: threading.Lock) -> None:
         self.frequent = frequent
         self.shift = len(model.words) + thread * frequent
-        self._slices = slices(frequent) if frequent else []
+        self._slices = slices(frequent)
         self._lock = lock
         self._jobs = 0
         self._rows = []  # of the inputs and of the outputs: common ones, own ones, and these as they were

@@ -20,12 +20,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from headway.models.word2vec import LINE
 from headway.training.word2vec.sigmoid import LARGEST, STEPS
 
 _HOST = get_host_cpu_features().flatten()
 NARROW = 8
 WIDEST = 16 if "+avx512f" in os.environ.get("NUMBA_CPU_FEATURES", _HOST) else NARROW
-LINE = 16  # floats of a cache's line
 FIRST_CACHE, SECOND_CACHE = 3, 2  # how near a line is brought, in LLVM's numbers
 
 _FLOAT = ir.FloatType()

@@ -188,7 +188,7 @@ def _workers(
         kernel = (
             kernels.skip_gram_shared(width, negatives)
             if config.shared
-            else kernels.skip_gram(width, negatives, threads == 1)
+            else kernels.skip_gram(width, negatives, alone=threads == 1)
         )
         flat_inputs, flat_outputs = model.inputs_with_spare.reshape(-1), model.outputs_with_spare.reshape(-1)
     meeting = threading.Lock()
